@@ -73,7 +73,8 @@ class Hand:
     shoulder: tuple[float, float]  # [m] x, y the approach direction turns about
     turn: float  # share of the bearing from the shoulder the hand turns by
     posture: tuple[float, ...]  # (n,) [rad | m] the redundant joint leans to
-    start: Area  # the pinch point before a task
+    home_starts: float  # share of tasks that begin near the robot's home pose
+    start: Area  # the pinch point before the other tasks
     start_gripper: Range  # [m] opening before a task
 
 

@@ -1,0 +1,223 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The ``vla-control`` command. Text for people goes to stderr, results to stdout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import sys
+from typing import Annotated, Any
+
+from rich.console import Console
+from rich.table import Table
+import tyro
+
+from vla_control.core.config import available
+from vla_control.core.errors import VlaControlError
+from vla_control.core.spec import load_robot
+from vla_control.runtime.evaluate import EpisodeResult, evaluate, Evaluation
+
+JsonFlag = Annotated[bool, tyro.conf.arg(help='print one JSON object, alone, on stdout')]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Run episodes in real time through the ROS graph; write a video and a plot."""
+
+    robot: str = 'openarm'
+    """A name in config/robots, or a YAML file."""
+    policy: str = 'openarm_vla'
+    """A name in config/policies, or a YAML file."""
+    episodes: int = 5
+    seed: int = 7
+    time_limit: float = 20.0
+    """[s] for one episode."""
+    output: Path = Path('output')
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Run it; the exit status is 0 when at least four of five episodes succeed."""
+        from vla_control.nodes.demo import DemoConfig, run_demo
+
+        config = DemoConfig(
+            robot=self.robot,
+            policy=self.policy,
+            episodes=self.episodes,
+            seed=self.seed,
+            time_limit=self.time_limit,
+            output=self.output,
+        )
+        report = run_demo(config, Console(stderr=True))
+        emit(report, self.json, lambda: None)
+        good = report['succeeded'] >= 0.8 * self.episodes and report['limits_exceeded'] == 0
+        return 0 if good else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eval(Evaluation):
+    """Measure a policy's success rate over fresh seeds, in lockstep virtual time."""
+
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Run it."""
+        config = Evaluation(**{k: getattr(self, k) for k in Evaluation.__dataclass_fields__})
+        console = Console(stderr=True)
+        counts: dict[str, int] = {}
+
+        def progress(result: EpisodeResult) -> None:
+            counts[result.verdict] = counts.get(result.verdict, 0) + 1
+            done = sum(counts.values())
+            if done % 10 == 0 or done == config.episodes:
+                console.print(f'{done}/{config.episodes} {counts}')
+
+        report = evaluate(config, progress)
+        emit(report, self.json, lambda: print_evaluation(report))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Make demonstrations and train the policy on them; an interrupted training goes on."""
+
+    robot: str = 'openarm'
+    out: Path = Path('output/training')
+    demonstrations: int = 1600
+    layouts: int = 8000
+    seed: int = 0
+    """Of the training; the demonstrations have seeds of their own."""
+    processes: int = 2
+    grounding_minutes: float = 3.0
+    cloning_minutes: float = 40.0
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Run it."""
+        from vla_control.runtime.training import Recipe, run_recipe
+
+        recipe = Recipe(
+            robot=self.robot,
+            out=self.out,
+            demonstrations=self.demonstrations,
+            layouts=self.layouts,
+            training_seed=self.seed,
+            processes=self.processes,
+            grounding_minutes=self.grounding_minutes,
+            cloning_minutes=self.cloning_minutes,
+        )
+        report = run_recipe(recipe, Console(stderr=True).print)
+        emit(report, self.json, lambda: print(f'weights: {report["weights"]}'))
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Start the graph without ros2 launch: the same nodes as bringup.launch.py."""
+
+    robot: str = 'openarm'
+    hardware: str = 'sim'
+    """sim, mock or real."""
+    policy: str = 'openarm_vla'
+    instruction: str = ''
+    namespace: str = ''
+    cameras: tuple[str, ...] = ()
+    """Names in config/cameras; those of the robot if none are given."""
+    log_level: str = 'info'
+
+    def run(self) -> int:
+        """Run until interrupted."""
+        from vla_control.runtime.runner import run_graph
+        from vla_control.runtime.wiring import GraphOptions
+
+        return run_graph(
+            GraphOptions(
+                robot=self.robot,
+                hardware=self.hardware,
+                policy=self.policy,
+                instruction=self.instruction,
+                namespace=self.namespace,
+                cameras=self.cameras,
+                log_level=self.log_level,
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Check a robot's configuration and list what there is."""
+
+    robot: str = ''
+    """A name or YAML file to check; every shipped robot if empty."""
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Load and describe."""
+        names = [self.robot] if self.robot else available('robots')
+        specs = [load_robot(name) for name in names]
+        report = {
+            'robots': {s.name: {'title': s.title, 'joints': list(s.names)} for s in specs},
+            'policies': available('policies'),
+            'cameras': available('cameras'),
+        }
+
+        def show() -> None:
+            for spec in specs:
+                print(
+                    f'{spec.name}: {spec.title}, {len(spec.joints)} joints, '
+                    f'{spec.control_rate:g} Hz, ok'
+                )
+            print(f'policies: {", ".join(report["policies"])}')
+            print(f'cameras: {", ".join(report["cameras"])}')
+
+        emit(report, self.json, show)
+        return 0
+
+
+COMMANDS: dict[str, Any] = {'demo': Demo, 'run': Run, 'train': Train, 'eval': Eval, 'check': Check}
+
+
+def emit(report: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:
+    """Print a result: as one JSON object, or for people."""
+    if as_json:
+        print(json.dumps(report, allow_nan=False, default=str))
+    else:
+        show()
+
+
+def print_evaluation(report: dict[str, Any]) -> None:
+    """Print an evaluation as a table."""
+    low, high = report['interval']
+    table = Table('task', 'phrasing', 'episodes', 'success', '95 % interval', 'wrong object')
+    table.add_row(
+        report['task'],
+        report['phrasing'],
+        str(report['episodes']),
+        f'{report["success_rate"]:.3f}',
+        f'{low:.3f} - {high:.3f}',
+        f'{report["wrong_object_rate"]:.3f}',
+    )
+    Console().print(table)
+
+
+def main(args: list[str] | None = None) -> int:
+    """
+    Run one command.
+
+    :returns: 0 on success, 1 when a result misses its bar, 2 when it could not be run.
+    """
+    try:
+        command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog='vla-control', args=args)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return int(command.run())
+    except VlaControlError as error:
+        print(f'vla-control: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,156 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+# mypy: disable-error-code="no-untyped-call"
+"""One camera on the graph."""
+
+from contextlib import ExitStack
+import sys
+import threading
+import time
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image as ImageMsg
+
+from vla_control.cameras.config import load_camera
+from vla_control.cameras.factory import make_camera, session_name
+from vla_control.core.errors import CameraError
+from vla_control.core.messages import Image
+from vla_control.core.protocols import Camera
+from vla_control.nodes import images, qos
+from vla_control.nodes.diagnostics import Level, Report
+from vla_control.nodes.lifecycle import ManagedNode, run
+from vla_control.nodes.stamps import to_msg
+
+READ = 0.1  # [s] longest wait for a frame
+AGAIN = 0.5  # [s] between attempts to open a device
+PATIENCE = 5.0  # [s] without a frame before it is complained about
+JOIN = 3.0  # [s] for the thread to end
+
+
+class CameraNode(ManagedNode):
+    """
+    Publishes frames as they come, from a thread that waits for them.
+
+    A device that is missing or lost is tried again for as long as the node is active.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters; the device is opened when active."""
+        super().__init__('camera_node', **options)
+        self._entities = ExitStack()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._camera: Camera | None = None
+        self._problem = ''
+        self._frames = 0
+        self._newest = 0.0  # [s] monotonic, when the newest frame came
+        self._counted = (0, 0.0)  # frames and [s] at the last report
+
+    def configure(self) -> None:
+        """Read the configuration and make the publishers."""
+        self.config = load_camera(self.values['camera'])
+        hardware = self.values['hardware']
+        self.source = self.config.source(hardware)
+        self._camera = make_camera(
+            self.config, hardware, session=session_name(self.get_namespace()), now=self._ros_now
+        )
+        base = f'camera/{self.config.name}'
+        self._images = self.create_publisher(
+            ImageMsg, f'{base}/image_raw', qos.writer('camera/<name>/image_raw')
+        )
+        self._infos = self.create_publisher(
+            CameraInfo, f'{base}/camera_info', qos.writer('camera/<name>/camera_info')
+        )
+        self._entities.callback(self.destroy_publisher, self._images)
+        self._entities.callback(self.destroy_publisher, self._infos)
+        self._info: CameraInfo | None = None
+        if self.source.calibration is not None:
+            self._info = images.camera_info(
+                self.source.calibration, self.source.width, self.source.height
+            )
+
+    def activate(self) -> None:
+        """Start to read."""
+        self._ending.clear()
+        self._newest = time.monotonic()
+        self._thread = threading.Thread(target=self._read, name='camera')
+        self._thread.start()
+
+    def deactivate(self) -> None:
+        """Stop reading and close the device."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(JOIN)
+            self._thread = None
+
+    def cleanup(self) -> None:
+        """Drop the camera."""
+        self._entities.close()
+        self._camera = None
+
+    def reports(self) -> list[Report]:
+        """Report whether frames come, and how fast."""
+        if not self.active:
+            return []
+        now = time.monotonic()
+        frames, since = self._counted
+        rate = (self._frames - frames) / (now - since) if since else 0.0
+        self._counted = (self._frames, now)
+        level, message = Level.OK, 'frames are coming'
+        if rate < 0.7 * self.source.rate:
+            level, message = Level.WARN, f'slower than the {self.source.rate:g} Hz configured'
+        if self._problem or not rate:
+            level, message = Level.ERROR, self._problem or 'no frames'
+        values = {
+            'frames': self._frames,
+            'rate [Hz]': rate,
+            'age [ms]': (now - self._newest) * 1e3,
+        }
+        return [Report(name=self.config.name, level=level, message=message, values=values)]
+
+    def _ros_now(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
+
+    def _read(self) -> None:
+        camera = self._camera
+        if camera is None:
+            return
+        try:
+            while not self._ending.is_set():
+                try:
+                    camera.open()
+                    self._problem = ''
+                    self._forward(camera)
+                except CameraError as error:
+                    self._problem = str(error)
+                    if time.monotonic() - self._newest > PATIENCE:
+                        self.complain(self._problem)
+                    self._ending.wait(AGAIN)
+        finally:
+            camera.close()
+
+    def _forward(self, camera: Camera) -> None:
+        while not self._ending.is_set():
+            frame = camera.read(READ)
+            if frame is not None:
+                self._publish(frame)
+
+    def _publish(self, frame: Image) -> None:
+        msg = images.image_to_msg(frame.pixels, frame.stamp, frame.frame_id, 'rgb8')
+        self._images.publish(msg)
+        if self._info is not None:
+            self._info.header.stamp = to_msg(frame.stamp)
+            self._info.header.frame_id = frame.frame_id
+            self._infos.publish(self._info)
+        self._frames += 1
+        self._newest = time.monotonic()
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; the console script camera_node."""
+    return run(CameraNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

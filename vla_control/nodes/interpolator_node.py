@@ -1,0 +1,214 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+# mypy: disable-error-code="no-untyped-call"
+"""Chunks in at policy rate, joint references out at control rate."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+import sys
+from typing import Any
+
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_control.actions.blend import BlendConfig, BlendMethod
+from vla_control.actions.executor import ChunkExecutor
+from vla_control.core.clock import SteadyClock
+from vla_control.core.errors import ChunkRejected, RobotError
+from vla_control.core.messages import Floats
+from vla_control.core.spec import load_robot
+from vla_control.nodes import convert, qos
+from vla_control.nodes.diagnostics import Level, loop_report, Report
+from vla_control.nodes.lifecycle import ManagedNode, run
+from vla_control.policies.config import load_policy_config
+from vla_control.runtime.loop import ControlLoop, prepare_process, quiet_process
+
+BELOW = 30  # priority of the executor and the middleware under that of the loop
+FOLLOWING = ('READY', 'RUN')  # driver modes in which references are of use
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """From one resume of the driver to its next stop; replaced whole, read by the loop."""
+
+    since: float  # [s] chunks captured earlier do not count
+    fed: float = -1.0  # [s] a chunk was accepted last, < 0 before the first
+
+
+class InterpolatorNode(ManagedNode):
+    """
+    The executor of one robot.
+
+    While the driver does not follow, nothing is published and chunks are refused; on each
+    resume the plan starts from the pose that was really commanded last.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Declare the parameters."""
+        super().__init__('interpolator_node', **options)
+        self.clock = SteadyClock()
+        self.core: ChunkExecutor | None = None
+        self.loop: ControlLoop | None = None
+        self._turn: Turn | None = None
+        self._driver = 'unknown'
+        self._pose: Floats | None = None
+        self._aligned = -1.0  # [s] Turn.since the plan starts from; written by the loop
+        self._reason = ''
+        self._entities = ExitStack()
+        self._quiet = ExitStack()
+
+    def configure(self) -> None:
+        """Build the executor; a bad parameter fails here, not in motion."""
+        self.spec = load_robot(self.values['robot'])
+        self._names = list(self.spec.names)
+        self._lead = self.values['lead'] * self.spec.dt
+        self.core = ChunkExecutor(self.spec, self._blend())
+        self._commands = self.create_publisher(
+            JointTrajectory, 'joint_command', qos.writer('joint_command')
+        )
+        self._entities.callback(self.destroy_publisher, self._commands)
+        for kind, topic, callback in (
+            (String, 'driver_state', self._on_driver_state),
+            (JointState, 'commanded_joint_states', self._on_commanded),
+            (JointTrajectory, 'action_chunk', self._on_chunk),
+        ):
+            subscription = self.create_subscription(kind, topic, callback, qos.reader(topic))
+            self._entities.callback(self.destroy_subscription, subscription)
+
+    def activate(self) -> None:
+        """Start the loop."""
+        self._quiet.enter_context(quiet_process())
+        priority = self.values['realtime_priority']
+        note = prepare_process(priority - BELOW) if priority > BELOW else ''
+        self.loop = ControlLoop(
+            self.tick,
+            self.spec.dt,
+            self.clock,
+            name='interpolator',
+            priority=priority,
+            note=note,
+        )
+        self.loop.start()
+
+    def deactivate(self) -> None:
+        """Stop publishing; the driver then comes to rest by itself."""
+        if self.loop is not None:
+            self.loop.stop()
+            self.loop = None
+        self._turn = None
+        self._quiet.close()
+
+    def cleanup(self) -> None:
+        """Forget the plan."""
+        self._entities.close()
+        self.core, self._turn, self._pose, self._driver = None, None, None, 'unknown'
+
+    def tick(self, now: float) -> None:
+        """Publish the reference for one lead from now, while there is one to follow."""
+        core, turn, pose = self.core, self._turn, self._pose
+        if core is None or turn is None or pose is None:
+            return
+        if turn.since != self._aligned:
+            core.align(now, pose)
+            self._aligned = turn.since
+        if turn.fed < 0.0:
+            return
+        reference = core.tick(now + self._lead)
+        if core.held and core.at_rest:
+            return  # the driver misses commands, stops, and latches its own hold
+        stamp = self.stamps.msg(reference.stamp)
+        self._commands.publish(convert.command_to_msg(reference, self._names, stamp))
+
+    def reports(self) -> list[Report]:
+        """Report the loop, and the quality of the motion."""
+        now = self.clock.now()
+        found = []
+        if self.loop is not None:
+            failed = self.loop.failure is not None
+            found.append(loop_report(self.loop.statistics(), self.spec.dt, failed))
+            if failed:
+                self.fail(f'the loop raised {self.loop.failure!r}')
+        if self.core is not None:
+            quality = self.core.quality(now)
+            turn = self._turn
+            held = self.core.held if turn is not None else ''
+            if held:
+                self.complain(f'joint commands are withheld: {held}')
+            found.append(
+                Report(
+                    name='motion',
+                    level=Level.WARN if held else Level.OK,
+                    message=held or self._reason or f'driver {self._driver}',
+                    values={name: getattr(quality, name) for name in type(quality).__slots__},
+                )
+            )
+        return found
+
+    def on_clock_jump(self, step: float) -> None:
+        """Stop publishing until the driver is resumed: the plan's stamps mean nothing now."""
+        self._turn = None
+
+    def _blend(self) -> BlendConfig:
+        if self.values['blend']:
+            return BlendConfig(method=BlendMethod(self.values['blend']))
+        return load_policy_config(self.values['policy']).blend
+
+    def _on_driver_state(self, msg: String) -> None:
+        self._driver = msg.data
+        follows = msg.data.split(':')[0] in FOLLOWING
+        if not follows:
+            self._turn = None
+        elif self._turn is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self.core is None or self._pose is None:
+            return
+        self._turn = Turn(self.clock.now())
+
+    def _on_commanded(self, msg: JointState) -> None:
+        try:
+            state = convert.joint_state_from_msg(msg, self.spec.names, self.stamps.steady)
+        except RobotError as error:
+            self._say(f'commanded_joint_states: {error}')
+            return
+        self._pose = state.positions
+        if self._turn is None and self._driver.split(':')[0] in FOLLOWING:
+            self._begin()
+
+    def _on_chunk(self, msg: JointTrajectory) -> None:
+        """Hand the chunk to the core; it decides, the node only reports."""
+        core, turn = self.core, self._turn
+        if core is None or not self.active:
+            return
+        try:
+            chunk = convert.chunk_from_msg(msg, self.stamps.steady)
+            if turn is None:
+                raise ChunkRejected(f'the driver does not follow ({self._driver})')
+            if chunk.stamp < turn.since or turn.since != self._aligned:
+                raise ChunkRejected('it was captured before the driver was resumed')
+        except ChunkRejected as error:
+            self._say(f'chunk rejected: {error}')
+            return
+        now = self.clock.now()
+        verdict = core.offer(chunk, now)
+        if verdict.accepted:
+            self._reason = ''
+            if self._turn is turn:
+                self._turn = Turn(turn.since, now)
+        else:
+            self._say(f'chunk rejected: {verdict.reason}')
+
+    def _say(self, text: str) -> None:
+        self._reason = text
+        self.complain(text)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; the console script interpolator_node."""
+    return run(InterpolatorNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

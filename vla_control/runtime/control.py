@@ -1,0 +1,232 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One tick of a robot: read, judge, limit, write. The same in real time and in lockstep."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_control.actions.stream import ReferenceStream
+from vla_control.core.errors import BusError, CodecError
+from vla_control.core.messages import JointCommand, Reference, RobotState
+from vla_control.core.protocols import RobotDriver
+from vla_control.core.spec import RobotSpec
+from vla_control.runtime.tick_log import TickLog
+from vla_control.safety.gate import Gate
+from vla_control.safety.supervisor import Event, Mode, Supervisor
+from vla_control.safety.watchdog import Watchdogs
+
+FIRST_AUTHORITY = 0.2  # share of the velocity limit right after a resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSnapshot:
+    """What a tick left behind; replaced whole, so any thread may keep one."""
+
+    time: float  # [s] the tick
+    mode: Mode
+    reason: str  # why this mode, in words
+    measured: RobotState | None
+    commanded: Reference | None  # what was sent, None before the first command
+    served: int  # tickets of requests done so far
+    passed: int  # ticks whose reference went through unchanged
+    limited: int  # ticks whose reference was limited
+    warnings: tuple[str, ...]  # of this tick
+
+
+class RobotController:
+    """
+    Holds a robot inside its limits whatever comes in.
+
+    One thread calls configure, activate, tick and shutdown. Any thread may call put() and
+    request(); both only append and take effect in the next tick.
+    """
+
+    def __init__(self, spec: RobotSpec, driver: RobotDriver, log: TickLog | None = None) -> None:
+        """
+        Compose gate, watchdogs and supervisor around a driver.
+
+        :param log: where every tick is recorded, if anywhere.
+        """
+        self.spec = spec
+        self.driver = driver
+        self.gate = Gate(spec)
+        self.stream = ReferenceStream(spec.dt)
+        self.supervisor = Supervisor()
+        self.watchdogs = Watchdogs(spec)
+        self.log = log
+        self._requests: deque[Event] = deque()
+        self._asked = 0
+        self._served = 0
+        self._enabled_at = 0.0
+        self._running_since = 0.0
+        self._resumed_at = np.inf
+        self._command: Reference | None = None
+        self._state: RobotState | None = None
+        self.snapshot = ControlSnapshot(
+            time=0.0,
+            mode=self.supervisor.mode,
+            reason='not configured',
+            measured=None,
+            commanded=None,
+            served=0,
+            passed=0,
+            limited=0,
+            warnings=(),
+        )
+
+    @property
+    def mode(self) -> Mode:
+        """The supervisor's mode."""
+        return self.supervisor.mode
+
+    def configure(self, now: float) -> None:
+        """
+        Open the bus and identify the robot; nothing moves and nothing is enabled.
+
+        :raises RobotError: when the robot is not the one the spec describes.
+        :raises BusError: when the bus cannot be opened.
+        """
+        self.driver.connect(now)
+
+    def activate(self, now: float) -> None:
+        """
+        Enable the motors and hold the measured pose, gains ramping up from zero.
+
+        :raises RobotError: when a motor is silent, faulted or outside its limits.
+        """
+        state = self.driver.enable(now)
+        self._align(state, now)
+        self.supervisor.handle(Event.ALIGNED, now, 'holding the measured pose')
+        self._publish(now, ())
+
+    def put(self, reference: Reference) -> None:
+        """Take in a joint command, stamped on the tick's own clock."""
+        self.stream.put(reference)
+
+    def request(self, event: Event) -> int:
+        """
+        Ask for E_STOP, HOLD, RESUME, RESET or DEACTIVATE.
+
+        :returns: a ticket; it is done once snapshot.served has reached it.
+        """
+        self._requests.append(event)
+        self._asked += 1
+        return self._asked
+
+    def tick(self, now: float) -> None:
+        """Do one control period; never raises for anything the robot or the bus does."""
+        state = self.driver.read(now)
+        self._state = state
+        warnings = self._judge(state, now)
+        self._serve(state, now)
+        if self.mode is Mode.FAULT:
+            self._act_safely(now)
+        elif self.mode is not Mode.UNCONFIGURED:
+            self._move(now)
+        if self.log is not None and self._command is not None:
+            self.log.add(now, self._command.q, state.q, self.mode.value)
+        self._publish(now, warnings)
+
+    def shutdown(self, now: float) -> None:
+        """Bring the robot to its documented end state and let go of the bus."""
+        self.driver.close(now)
+        self.supervisor.handle(Event.DEACTIVATE, now, 'shut down')
+
+    def _judge(self, state: RobotState, now: float) -> tuple[str, ...]:
+        """Run the watchdogs; return what they only warn of."""
+        if self.mode in (Mode.UNCONFIGURED, Mode.FAULT):
+            return ()
+        warnings = []
+        for event, reason in self.watchdogs.check(now, state, self._command):
+            if event is Event.WARNING:
+                warnings.append(reason)
+            else:
+                self.supervisor.handle(event, now, reason)
+        return tuple(warnings)
+
+    def _serve(self, state: RobotState, now: float) -> None:
+        while self._requests:
+            event = self._requests.popleft()
+            if event is Event.RESET:
+                self._reset(state, now)
+            else:
+                self.supervisor.handle(event, now, f'{event.value} requested')
+                if event is Event.RESUME:
+                    self._resumed_at = now
+            self._served += 1
+
+    def _reset(self, state: RobotState, now: float) -> None:
+        if self.mode is not Mode.FAULT:
+            return
+        problem = self.watchdogs.unhealthy(state)
+        if not problem:
+            try:
+                self.driver.clear_faults(now)
+            except (BusError, CodecError) as error:
+                problem = str(error)
+        if problem:
+            self.supervisor.refuse(f'reset refused: {problem}')
+            return
+        self._align(state, now)
+        self.supervisor.handle(Event.RESET, now, 'reset; holding the measured pose')
+
+    def _align(self, state: RobotState, now: float) -> None:
+        self.gate.reset(state.q)
+        self.watchdogs.reset(now)
+        self.stream.clear()
+        self._enabled_at = now
+        zero = np.zeros(len(state.q))
+        self._command = Reference(stamp=now, q=state.q, v=zero, a=zero)
+
+    def _move(self, now: float) -> None:
+        reference = self._reference(now)
+        self.gate.velocity_scale = self._authority(now)
+        command = self.gate.step(reference)
+        if self.mode is Mode.STOPPING and self.gate.at_rest:
+            self.supervisor.handle(Event.STOPPED, now, self.supervisor.reason)
+        self._command = Reference(stamp=now, q=command.q, v=command.v, a=command.a)
+        gain = min(1.0, (now - self._enabled_at) / self.spec.safety.gain_ramp)
+        try:
+            self.driver.write(JointCommand(q=command.q, v=command.v, a=command.a, gain=gain), now)
+        except (BusError, CodecError) as error:
+            self.supervisor.handle(Event.FAULT, now, str(error))
+
+    def _reference(self, now: float) -> Reference | None:
+        """Return what to follow in this tick, moving the supervisor where that decides."""
+        if self.mode not in (Mode.READY, Mode.RUN):
+            return None
+        reference = self.stream.sample(now)
+        if self.mode is Mode.READY:
+            if reference is None or self.stream.first_stamp < self._resumed_at:
+                return None
+            self.supervisor.handle(Event.FRESH_COMMAND, now, 'following joint commands')
+            self._running_since = now
+        elif reference is None:
+            self.supervisor.handle(Event.STARVED, now, 'joint commands stopped coming')
+        return reference
+
+    def _authority(self, now: float) -> float:
+        ramp = self.spec.safety.authority_ramp
+        share = min(1.0, max(0.0, (now - self._running_since) / ramp)) if ramp > 0 else 1.0
+        return FIRST_AUTHORITY + (1.0 - FIRST_AUTHORITY) * share
+
+    def _act_safely(self, now: float) -> None:
+        try:
+            self.driver.safe_action(now)
+        except (BusError, CodecError) as error:
+            self.supervisor.refuse(f'safe action could not be sent: {error}')
+
+    def _publish(self, now: float, warnings: tuple[str, ...]) -> None:
+        self.snapshot = ControlSnapshot(
+            time=now,
+            mode=self.mode,
+            reason=self.supervisor.reason,
+            measured=self._state,
+            commanded=self._command,
+            served=self._served,
+            passed=self.gate.passed,
+            limited=self.gate.limited,
+            warnings=warnings,
+        )

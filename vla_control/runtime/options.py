@@ -1,0 +1,125 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a user chooses about a graph, as launch arguments or on the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from vla_control.core.errors import ConfigError
+from vla_control.runtime.parameters import check_names, PARAMETERS, Value
+
+HARDWARE = ('real', 'sim', 'mock')
+_DESCRIPTIONS = {
+    'robot': 'name in config/robots, or a YAML file',
+    'hardware': 'real motors, simulated motors on the same bus, or an ideal mirror',
+    'policy': 'name in config/policies, or a YAML file',
+    'instruction': 'what to do, until the instruction topic says otherwise',
+    'cameras': 'names in config/cameras with commas between; empty takes those of the robot',
+    'namespace': 'of every node; a second robot gets its own',
+    'launch_rviz': 'show the robot in rviz2',
+    'rviz_config': 'file for rviz2; empty takes config/vla_control.rviz',
+    'use_sim_time': 'follow /clock, as when playing a recording; refused on real hardware',
+    'autostart': 'configure and activate every node',
+    'resume': 'follow chunks without waiting for driver_node/resume; refused on real hardware',
+    'log_level': 'debug, info, warn, error or fatal',
+    'params_file': 'YAML with parameters that override all others',
+}
+_RENAMED = {'launch_rviz': 'rviz'}
+_CHOICES = {
+    'hardware': HARDWARE,
+    **dict.fromkeys(('launch_rviz', 'use_sim_time', 'autostart', 'resume'), ('true', 'false')),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphOptions:
+    """What a user chooses."""
+
+    robot: str = 'openarm'
+    hardware: str = 'sim'  # one of HARDWARE
+    policy: str = 'hold'
+    instruction: str = ''
+    cameras: tuple[str, ...] = ()  # empty: those of the robot
+    namespace: str = ''
+    autostart: bool = True
+    resume: bool = False  # follow chunks at once; simulation and mock only
+    use_sim_time: bool = False
+    rviz: bool = False
+    rviz_config: str = ''
+    log_level: str = 'info'
+    params_file: str = ''
+    robot_state_publisher: bool = True  # False where ROS is not installed system-wide
+    overrides: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)  # by executable
+
+    @classmethod
+    def from_text(cls, given: Mapping[str, str]) -> Self:
+        """
+        Read launch arguments.
+
+        :raises ConfigError: naming the argument that is unknown or no true or false.
+        """
+        values: dict[str, Any] = {}
+        for name, text in given.items():
+            field_name = _RENAMED.get(name, name)
+            default = cls.__dataclass_fields__.get(field_name)
+            if default is None:
+                raise ConfigError(f'no option {name!r}; there are {list(_DESCRIPTIONS)}')
+            if name == 'cameras':
+                values[field_name] = tuple(c.strip() for c in text.split(',') if c.strip())
+            elif isinstance(default.default, bool):
+                if text.lower() not in ('true', 'false'):
+                    raise ConfigError(f'{name}:={text}; must be true or false')
+                values[field_name] = text.lower() == 'true'
+            else:
+                values[field_name] = text
+        return cls(**values)
+
+    def check(self) -> None:
+        """
+        Refuse choices that are unknown or exclude each other.
+
+        :raises ConfigError: saying what would be right.
+        """
+        if self.hardware not in HARDWARE:
+            raise ConfigError(f'hardware {self.hardware!r}; choose one of {list(HARDWARE)}')
+        if self.hardware == 'real' and self.resume:
+            raise ConfigError(
+                'real hardware never starts to move by itself; leave `resume` off and call the '
+                'service driver_node/resume when the robot is clear'
+            )
+        if self.hardware == 'real' and self.use_sim_time:
+            raise ConfigError(
+                'use_sim_time cannot drive real motors; leave it off with hardware real'
+            )
+        if self.params_file and not Path(self.params_file).is_file():
+            raise ConfigError(f'params_file {self.params_file} is not a file')
+        for executable, values in self.overrides.items():
+            if executable not in PARAMETERS:
+                raise ConfigError(
+                    f'no node {executable!r}; overrides may name {sorted(PARAMETERS)}'
+                )
+            check_names(executable, list(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One launch argument; all values are text."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] | None = None
+
+
+def launch_arguments() -> tuple[Argument, ...]:
+    """Return the arguments of bringup.launch.py."""
+    found = []
+    for name, description in _DESCRIPTIONS.items():
+        default = getattr(GraphOptions(), _RENAMED.get(name, name))
+        text = str(default).lower() if isinstance(default, bool) else default or ''
+        found.append(
+            Argument(name=name, default=text, description=description, choices=_CHOICES.get(name))
+        )
+    return tuple(found)

@@ -1,0 +1,238 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The description of the graph: its nodes, their parameters, and the topics between them.
+
+Launch files turn it into launch actions, ``vla-control run`` into processes, tests read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import os
+from types import MappingProxyType
+
+from vla_control.cameras.config import load_camera
+from vla_control.core.config import find_config, share_path
+from vla_control.core.errors import ConfigError
+from vla_control.core.spec import load_robot, RobotSpec
+from vla_control.runtime.options import GraphOptions
+from vla_control.runtime.parameters import PARAMETERS, Value
+from vla_control.runtime.topics import (
+    CAMERA,
+    DRIVER,
+    INTERPOLATOR,
+    POLICY,
+    SIM,
+    topics,
+    TopicSpec,
+)
+
+__all__ = ['Graph', 'GraphOptions', 'NodeSpec', 'describe', 'environment']
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """One process of the graph."""
+
+    executable: str
+    name: str
+    namespace: str = ''
+    package: str = 'vla_control'
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)  # in addition to the user's
+    lifecycle: bool = True
+    after: tuple[str, ...] = ()  # names of nodes that must be active before this one configures
+    respawn: bool = False  # whether it may be started again by itself
+    vital: bool = True  # whether the rest is pointless without it
+    log_level: str = 'info'
+    params_file: str = ''
+
+    def __post_init__(self) -> None:
+        """Close the maps."""
+        object.__setattr__(self, 'parameters', MappingProxyType(dict(self.parameters)))
+        object.__setattr__(self, 'environment', MappingProxyType(dict(self.environment)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """A system spelled out."""
+
+    options: GraphOptions
+    robot: RobotSpec
+    cameras: tuple[str, ...]
+    nodes: tuple[NodeSpec, ...]
+    topics: tuple[TopicSpec, ...]
+
+    def node(self, name: str) -> NodeSpec:
+        """
+        Return a node by name.
+
+        :raises ConfigError: listing the nodes there are.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise ConfigError(f'no node {name!r}; the graph has {[n.name for n in self.nodes]}')
+
+
+def describe(options: GraphOptions) -> Graph:
+    """
+    Spell out the nodes and topics of a options.
+
+    :raises ConfigError: when a choice is unknown or two choices exclude each other.
+    """
+    robot = load_robot(options.robot)
+    options.check()
+    cameras = options.cameras or robot.cameras
+    nodes = [_camera(options, name) for name in cameras]
+    nodes += [_policy(options, cameras), _interpolator(options), _driver(options)]
+    if options.hardware == 'sim':
+        nodes.insert(0, _simulation(options, cameras))
+    nodes += _tools(options, robot)
+    return Graph(
+        options=options,
+        robot=robot,
+        cameras=cameras,
+        nodes=tuple(nodes),
+        topics=topics(robot.control_rate, tuple(load_camera(c).name for c in cameras)),
+    )
+
+
+def environment(images: bool) -> dict[str, str]:
+    """
+    Return the variables a process of the graph needs, without those the user has set.
+
+    :param images: whether it sends or receives images. With Fast DDS' own 0.5 MB of shared
+        memory a third of three cameras' best-effort frames is lost; the profile gives it 32 MB.
+    """
+    file = 'fastdds_shm.xml' if images else 'fastdds_control.xml'
+    profile = str(share_path('config', file))
+    wanted = {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
+        'FASTDDS_DEFAULT_PROFILES_FILE': profile,
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'PYTHONUNBUFFERED': '1',
+    }
+    return {k: v for k, v in wanted.items() if k not in os.environ}
+
+
+def _node(
+    options: GraphOptions,
+    executable: str,
+    parameters: Mapping[str, Value],
+    *,
+    name: str = '',
+    after: tuple[str, ...] = (),
+    respawn: bool = False,
+    vital: bool = True,
+) -> NodeSpec:
+    known = {p.name for p in PARAMETERS[executable]}
+    common = {'robot': options.robot} if 'robot' in known else {}
+    extra = options.overrides.get(executable, {})
+    return NodeSpec(
+        executable=executable,
+        name=name or executable,
+        namespace=options.namespace,
+        parameters={**common, **parameters, **extra, 'use_sim_time': options.use_sim_time},
+        environment=environment(images=executable in (CAMERA, POLICY)),
+        after=after,
+        respawn=respawn,
+        vital=vital,
+        log_level=options.log_level,
+        params_file=options.params_file,
+    )
+
+
+def _camera(options: GraphOptions, name: str) -> NodeSpec:
+    camera = load_camera(name)
+    camera.source(options.hardware)
+    return _node(
+        options,
+        CAMERA,
+        {'camera': name, 'hardware': options.hardware},
+        name=f'camera_{camera.name}',
+        after=(SIM,) if options.hardware == 'sim' else (),
+        respawn=True,
+        vital=False,
+    )
+
+
+def _policy(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
+    find_config('policies', options.policy)
+    values: dict[str, Value] = {
+        'policy': options.policy,
+        'instruction': options.instruction,
+        'cameras': cameras,
+    }
+    return _node(options, POLICY, values, vital=False)
+
+
+def _interpolator(options: GraphOptions) -> NodeSpec:
+    return _node(options, INTERPOLATOR, {'policy': options.policy})
+
+
+def _driver(options: GraphOptions) -> NodeSpec:
+    values: dict[str, Value] = {
+        'hardware': options.hardware,
+        'resume_on_activate': options.resume,
+        'publish_description': not options.robot_state_publisher,
+    }
+    return _node(options, DRIVER, values, after=(SIM,) if options.hardware == 'sim' else ())
+
+
+def _simulation(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
+    values: dict[str, Value] = {
+        'cameras': cameras,
+        'instruction': options.instruction,
+    }
+    return _node(options, SIM, values)
+
+
+def _tools(options: GraphOptions, robot: RobotSpec) -> list[NodeSpec]:
+    """
+    Return robot_state_publisher and rviz2.
+
+    Under a namespace each robot keeps its own /tf, so that equal frame names do not meet.
+    """
+    found = []
+    remappings = (('/tf', 'tf'), ('/tf_static', 'tf_static')) if options.namespace else ()
+    if options.robot_state_publisher:
+        from vla_control.robots.dynamics import robot_urdf
+
+        found.append(
+            NodeSpec(
+                package='robot_state_publisher',
+                executable='robot_state_publisher',
+                name='robot_state_publisher',
+                namespace=options.namespace,
+                parameters={
+                    'robot_description': robot_urdf(robot),
+                    'use_sim_time': options.use_sim_time,
+                },
+                remappings=remappings,
+                environment=environment(images=False),
+                lifecycle=False,
+                vital=False,
+                log_level=options.log_level,
+            )
+        )
+    if options.rviz:
+        config = options.rviz_config or str(share_path('config', 'vla_control.rviz'))
+        found.append(
+            NodeSpec(
+                package='rviz2',
+                executable='rviz2',
+                name='rviz2',
+                namespace=options.namespace,
+                parameters={'use_sim_time': options.use_sim_time},
+                arguments=('-d', config),
+                environment=environment(images=True),
+                remappings=remappings,
+                lifecycle=False,
+                vital=False,
+                log_level=options.log_level,
+            )
+        )
+    return found

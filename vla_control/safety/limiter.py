@@ -1,0 +1,228 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Candidate motions for references that may not be sent as they are.
+
+A joint that differs from its reference rejoins it by a quintic in the *difference*, solved
+once: reference + difference reaches the reference exactly after a known time, however the
+reference moves meanwhile, and from then on the reference passes untouched. Chasing by the
+newest error instead never arrives. What cannot be rejoined (too far, too fast, out of range)
+is approached at full jerk so that the stop from here ends where a stop of the reference would.
+Nothing here is trusted: every candidate is judged before it is sent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_control.core.messages import Floats
+from vla_control.core.motion import Motion, peak_speed, quintic, stop
+from vla_control.safety.legality import Legality, Mask
+
+_SHORTEST = 0.06  # [s] a rejoin; shorter ones turn timing noise of references into jerk
+_LONGEST = 1.0  # [s] a rejoin; what takes longer is first approached at full speed
+_GROWTH = 1.15  # between the durations tried
+_INSTANTS = 9  # at which a rejoin is checked
+_RAMPS = 9  # accelerations tried by an approach
+_FORGET = 0.98  # per tick, of how hard the reference was seen to move
+_SHARE = 0.98  # of a limit that a rejoin may plan with; the reference is only predicted
+_RESERVE = 0.6  # largest share of acceleration and jerk left to the reference
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is aimed at: the reference where it can be followed, else a rest near it."""
+
+    motion: Motion  # after this tick
+    rest: Floats  # (n,) [rad] where a stop of the reference ends, inside the limits
+    followable: Mask  # (n,)
+    steady: Mask  # (n,) worth a rejoin: followable, or the rest did not move
+
+
+class Limiter:
+    """Plans, per joint, how to come back to the reference."""
+
+    def __init__(self, legality: Legality) -> None:
+        """Precompute the durations to try and the quintic's derivatives on a grid."""
+        self._legality = legality
+        self._limits = limits = legality.limits
+        n = len(limits.velocity)
+        ticks = [max(3.0, _SHORTEST / limits.dt)]
+        while ticks[-1] * limits.dt < _LONGEST:
+            ticks.append(ticks[-1] * _GROWTH)
+        self._times = np.unique(np.ceil(ticks))[:, None] * limits.dt  # (k, 1) [s]
+        self._derivatives = _unit_derivatives()
+        self._c = np.zeros((6, n))
+        self._age = np.zeros(n)
+        self._duration = np.zeros(n)
+        self._active = np.zeros(n, dtype=bool)
+        self._solved_c = self._c.copy()
+        self._solved_duration = self._duration.copy()
+        self._pull = np.zeros(n)  # [rad/s2] how hard the reference was seen to accelerate
+        self._tug = np.zeros(n)  # [rad/s3] the jerk it was seen to have
+        self._goal: Goal | None = None
+
+    def forget(self) -> None:
+        """Drop every rejoin; called when the reference passes again."""
+        self._active[:] = False
+        self._pull[:] = 0.0
+        self._tug[:] = 0.0
+        self._goal = None
+
+    def goal(
+        self, reference: Motion, last: Motion, speed: Floats, lower: Floats, upper: Floats
+    ) -> Goal:
+        """
+        Say what to aim at, and learn how hard the reference moves.
+
+        :param reference: the motion asked for after this tick.
+        :param last: the last sent sample.
+        :param speed: (n,) [rad/s] the velocity limit in force.
+        :param lower: (n,) [rad] position limits in force, as upper.
+        """
+        limits = self._limits
+        v = np.minimum(np.maximum(reference.v, -speed), speed)
+        a = np.minimum(np.maximum(reference.a, -limits.acceleration), limits.acceleration)
+        way = stop(reference.q, v, a, limits.acceleration, limits.jerk)
+        followable = (v == reference.v) & (a == reference.a)
+        followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
+        followable &= self._legality.stays_inside(way, lower, upper)
+        inside = np.minimum(np.maximum(reference.q, lower), upper)
+        motion = Motion(
+            np.where(followable, reference.q, inside), reference.v * followable, a * followable
+        )
+        before = self._goal
+        same = (motion.q == before.motion.q) & ~before.followable if before else ~followable
+        rest = np.minimum(np.maximum(way.end, lower), upper)
+        goal = Goal(motion, rest, followable, followable | same)
+        self._learn(motion.a, before.motion.a if before else last.a)
+        self._goal = goal
+        return goal
+
+    def ride(self, goal: Goal) -> Motion:
+        """Return the goal plus what is left of the difference in one tick."""
+        difference = Motion(*self._polynomial(self._age + self._limits.dt))
+        return Motion(
+            *(g + d * self._active for g, d in zip(goal.motion, difference, strict=True))
+        )
+
+    def solve(self, goal: Goal, last: Motion, speed: Floats) -> Motion:
+        """
+        Plan the soonest rejoin that leaves the reference room to move, and take its first tick.
+
+        Where there is none, the goal itself is returned, which will not be legal.
+
+        :param last: the last sent sample.
+        :param speed: (n,) [rad/s] the velocity limit in force.
+        """
+        q, v, a = goal.motion
+        dt = self._limits.dt
+        # The reference seen from its next sample back, at constant acceleration.
+        e = Motion(last.q - (q - dt * (v - 0.5 * dt * a)), last.v - (v - dt * a), last.a - a)
+        fits = self._fits(e, v, last, speed)
+        first = np.argmax(fits, axis=0)
+        found = fits.any(axis=0) & goal.steady
+        duration = self._times[first, 0]
+        zero = np.zeros_like(q)
+        plan = quintic(e.q, e.v, e.a, zero, zero, zero, duration)
+        self._solved_c, self._solved_duration = plan.c, duration
+        step = plan.sample(dt)
+        return Motion(*(g + d * found for g, d in zip(goal.motion, step, strict=True)))
+
+    def approach(self, goal: Goal, last: Motion, speed: Floats) -> Motion:
+        """
+        Take one tick towards the rest of the goal, as fast as the limits allow.
+
+        Where a stop ends grows with the acceleration of this tick, so a few are tried and the
+        one that ends on the goal is interpolated.
+
+        :param last: the last sent sample.
+        :param speed: (n,) [rad/s] the velocity limit in force.
+        """
+        limits = self._limits
+        dt, jerk = limits.dt, limits.jerk
+        q, v, a = last
+        most, swing = limits.acceleration, jerk * dt
+        floor, ceiling = np.maximum(a - swing, -most), np.minimum(a + swing, most)
+        # Where the acceleration ends between two ticks the speed gains up to j dt^2/8 more.
+        spare = np.minimum(0.125 * swing * dt, 0.25 * speed)
+        room, back = speed - v - 0.5 * a * dt, speed + v + 0.5 * a * dt
+        high = _ramp_to(np.where(room > 0.0, np.maximum(room - spare, 0.0), room), jerk, dt)
+        low = -_ramp_to(np.where(back > 0.0, np.maximum(back - spare, 0.0), back), jerk, dt)
+        high = np.minimum(np.maximum(high, floor), ceiling)
+        low = np.minimum(np.maximum(low, floor), high)
+        share = np.linspace(0.0, 1.0, _RAMPS)[:, None]
+        tried = low + share * (high - low)
+        q1, v1, a1 = _ramp(last, tried, dt)
+        ends = stop(q1, v1, a1, most, jerk).end
+        after = np.minimum(np.maximum((ends < goal.rest).sum(axis=0), 1), _RAMPS - 1)
+        columns = np.arange(len(q))
+        e0, e1 = ends[after - 1, columns], ends[after, columns]
+        part = (goal.rest - e0) / np.where(e1 > e0, e1 - e0, 1.0)
+        part = np.minimum(np.maximum(part, 0.0), 1.0)
+        a0 = tried[after - 1, columns]
+        return _ramp(last, a0 + part * (tried[after, columns] - a0), dt)
+
+    def took(self, riding: Mask, solved: Mask) -> None:
+        """
+        Note which joints follow their rejoin, and which begin the one just solved.
+
+        :param riding: (n,), as solved.
+        """
+        self._c[:, solved] = self._solved_c[:, solved]
+        self._duration[solved] = self._solved_duration[solved]
+        self._age = np.where(riding, self._age, 0.0) + self._limits.dt
+        self._active = (riding & self._active) | solved
+        self._active &= self._age < self._duration - 0.5 * self._limits.dt
+
+    def _polynomial(self, t: Floats) -> Motion:
+        c0, c1, c2, c3, c4, c5 = self._c
+        left = t < self._duration
+        return Motion(
+            left * (c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))))),
+            left * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5)))),
+            left * (2.0 * c2 + t * (6.0 * c3 + t * (12.0 * c4 + t * 20.0 * c5))),
+        )
+
+    def _fits(self, e: Motion, v: Floats, last: Motion, speed: Floats) -> Mask:
+        """Return which durations (k, n) keep the difference within what is left of the limits."""
+        limits, times = self._limits, self._times
+        ends = np.stack([np.broadcast_to(e.q, (len(times), len(v))), e.v * times, e.a * times**2])
+        grid = (self._derivatives @ ends.reshape(3, -1)).reshape(3, _INSTANTS, *ends.shape[1:])
+        velocity, pull, tug = grid[0] / times, grid[1] / times**2, grid[2] / times**3
+        half = 0.5 / limits.jerk
+        peak = np.abs(v + velocity) + pull * pull * half
+        now = np.abs(last.v) + e.a * e.a * half
+        ok = peak <= np.maximum(_SHARE * speed, now)
+        room = np.maximum(_SHARE * limits.acceleration - self._pull, np.abs(e.a) * 1.001)
+        ok &= np.abs(pull) <= room
+        ok &= np.abs(tug) <= _SHARE * limits.jerk - self._tug
+        return np.asarray(ok.all(axis=0), dtype=np.bool_)
+
+    def _learn(self, a: Floats, before: Floats) -> None:
+        limits = self._limits
+        tug = np.abs(a - before) / limits.dt
+        tug = np.where(tug <= limits.jerk, tug, 0.0)  # a jump says nothing of the motion
+        self._tug = np.minimum(np.maximum(tug, _FORGET * self._tug), _RESERVE * limits.jerk)
+        pull = np.maximum(np.abs(a), _FORGET * self._pull)
+        self._pull = np.minimum(pull, _RESERVE * limits.acceleration)
+
+
+def _ramp(last: Motion, a: Floats, dt: float) -> Motion:
+    q, v, a0 = last
+    return Motion(q + dt * (v + dt * (a0 / 3.0 + a / 6.0)), v + 0.5 * dt * (a0 + a), a)
+
+
+def _ramp_to(room: Floats, jerk: Floats, dt: float) -> Floats:
+    """Solve a dt/2 + a|a|/2j = room for a: the acceleration whose peak speed is the limit."""
+    half = 0.5 * jerk * dt
+    return np.asarray(np.sign(room) * (np.sqrt(half * half + 2.0 * jerk * np.abs(room)) - half))
+
+
+def _unit_derivatives() -> Floats:
+    """Map (e, e' T, e'' T^2) to v T, a T^2, j T^3 of the quintic to zero, on a grid of [0, 1]."""
+    s = np.linspace(0.0, 1.0, _INSTANTS)[:, None]
+    one = np.eye(3)
+    plan = quintic(one[0], one[1], one[2], np.zeros(3), np.zeros(3), np.zeros(3), 1.0)
+    _, v, a = plan.sample(s)
+    return np.concatenate([v, a, plan.jerk(s)])  # (3 * instants, 3)
