@@ -38,7 +38,8 @@ class Demo:
 
     def run(self) -> int:
         """Run it; the exit status is 0 when at least four of five episodes succeed."""
-        from vla_control.nodes.demo import DemoConfig, run_demo
+        from vla_control.nodes.demo import run_demo
+        from vla_control.runtime.demo import DemoConfig
 
         config = DemoConfig(
             robot=self.robot,

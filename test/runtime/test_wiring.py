@@ -172,10 +172,25 @@ def test_the_middleware_profile_of_images_has_room_for_them(monkeypatch):
     assert {t.text for t in transports(False).iter(f'{space}type')} == {'UDPv4'}
 
 
+def test_the_control_loop_stays_on_this_host_without_shared_memory(monkeypatch):
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    driver, camera = (graph().node(n).environment for n in ('driver_node', 'camera_front'))
+    assert driver['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'SYSTEM_DEFAULT', 'LOCALHOST would add it'
+    assert camera['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    space = '{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}'
+    tree = ElementTree.parse(driver['FASTRTPS_DEFAULT_PROFILES_FILE'])
+    assert {a.text for a in tree.iter(f'{space}address')} == {'127.0.0.1'}
+
+
 def test_what_the_user_has_set_in_the_environment_stays(monkeypatch):
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
-    node = graph().node('driver_node')
-    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in node.environment
+    environment = graph().node('driver_node').environment
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in environment
+    assert environment['FASTRTPS_DEFAULT_PROFILES_FILE'].endswith('fastdds_shm.xml')
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', 'mine.xml')
+    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in graph().node('driver_node').environment
 
 
 def test_the_aggregator_finds_every_report_a_place():

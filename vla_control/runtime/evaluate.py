@@ -38,7 +38,7 @@ class Evaluation:
     seed: int = 1000
     time_limit: float = 20.0  # [s] of an episode
     delay: float = 0.06  # [s] from image capture to the chunk's arrival
-    replan: float = 0.3  # [s] between requests
+    replan: float = 0.25  # [s] between requests
     processes: int = 0  # 0: one a core
 
     def __post_init__(self) -> None:
@@ -145,14 +145,14 @@ class Evaluator:
         if judge.verdict is Verdict.RUNNING:
             verdict = 'fault' if loop.controller.mode is Mode.FAULT else 'timeout'
         record = log.record()
+        driven = record.sent[record.mode != Mode.FAULT.value]
+        times = self.spec.dt * np.arange(len(driven), dtype=np.float64)
         return EpisodeResult(
             seed=seed,
             instruction=instruction,
             verdict=verdict,
             seconds=round(loop.clock.now() - began, 3),
-            worst=asdict(
-                worst_ratios(np.arange(len(record.sent)) * self.spec.dt, record.sent, self.spec)
-            ),
+            worst=asdict(worst_ratios(times, driven, self.spec)),
             rejected=len(loop.rejected),
             detail=loop.controller.snapshot.reason if verdict == 'fault' else '',
         )

@@ -21,7 +21,7 @@ from vla_control.robots.factory import make_driver
 from vla_control.runtime.control import RobotController
 from vla_control.runtime.tick_log import TickLog
 from vla_control.safety.supervisor import Event, Mode
-from vla_control.sim.damiao_motors import DamiaoBus
+from vla_control.sim.damiao_motors import DamiaoBus, MotorServer
 from vla_control.sim.layout import Layout
 from vla_control.sim.world import World
 
@@ -32,7 +32,7 @@ CAMERA_SIDE = 192  # [px] of the simulated cameras, as in config/cameras
 class Timing:
     """When a policy is asked and when its answer arrives."""
 
-    replan: float = 0.3  # [s] between two requests
+    replan: float = 0.25  # [s] between two requests
     delay: float = 0.06  # [s] from capture to the chunk being offered
 
 
@@ -73,11 +73,13 @@ class LockstepLoop:
         self.world.reset(layout, q_start)
         self.policy.reset()
         self.instruction = instruction
-        self.clock = ManualClock()
+        self.clock = ManualClock(wait=self._wait)
         host, device = LoopbackBus.pair()
         self.motors = DamiaoBus(self.spec)
-        self._device = device
-        driver = make_driver(self.spec, 'sim', bus=host, wait=self._wait)
+        device.open()
+        self._server = MotorServer(device, self.motors)
+        self._supported = True
+        driver = make_driver(self.spec, 'sim', self.clock, bus=host)
         self.controller = RobotController(self.spec, driver, self.log)
         self.executor = ChunkExecutor(self.spec, self._blend)
         self._pending: tuple[float, ActionChunk] | None = None
@@ -101,6 +103,7 @@ class LockstepLoop:
         self.motors.measure(now, self.world.positions, self.world.velocities)
         self.controller.configure(now)
         self.controller.activate(self.clock.now())
+        self._supported = False
         now = self.clock.now()
         commanded = self.controller.snapshot.commanded
         if commanded is None:
@@ -144,18 +147,19 @@ class LockstepLoop:
 
     def _physics(self) -> None:
         now = self.clock.now()
-        self._answer(now)
-        self.world.step(self.motors.torques(now))
+        self._server.serve(now)
+        torques = self.motors.torques(now)
+        if not self._supported:
+            self.world.step(torques)
         now = self.clock.advance(self.world.timestep)
         self.motors.measure(now, self.world.positions, self.world.velocities)
 
-    def _answer(self, now: float) -> None:
-        for frame in self._device.receive():
-            for arbitration_id, data in self.motors.handle(frame.arbitration_id, frame.data, now):
-                self._device.send(arbitration_id, data)
-
     def _wait(self, seconds: float) -> None:
-        """Let the emulated motors live on while the driver waits for an answer."""
+        """
+        Let the emulated motors live on while the driver waits for an answer.
+
+        The arm has no brakes: until its motors are enabled it lies on a support, as a real one.
+        """
         until = self.clock.now() + seconds
         while self.clock.now() < until - 1e-12:
             self._physics()

@@ -86,9 +86,10 @@ def draw(world: World, caption: Caption | None) -> Pixels:
 def labelled_view(world: World, camera: str) -> Pixels:
     """Return a camera's picture as the policy gets it, enlarged and named."""
     small = world.render(camera, 192, 192)
-    view = cv2.resize(small, (CAMERA_SIDE, CAMERA_SIDE), interpolation=cv2.INTER_CUBIC)
+    size = (CAMERA_SIDE, CAMERA_SIDE)
+    view = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     text(view, camera, (8, 20), 0.5, (255, 255, 255))
-    return np.asarray(view, dtype=np.uint8)
+    return view
 
 
 def text(
@@ -115,7 +116,8 @@ def encode(path: Path, frames: Iterator[Pixels], rate: int = FRAME_RATE) -> int:
         stream.options = {'crf': '23', 'preset': 'veryfast'}
         stream.pix_fmt = 'yuv420p'
         for pixels in frames:
-            stream.height, stream.width = pixels.shape[:2]
+            if not count:
+                stream.height, stream.width = pixels.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format='rgb24')))
             count += 1
         container.mux(stream.encode())

@@ -104,18 +104,25 @@ def environment(images: bool) -> dict[str, str]:
     """
     Return the variables a process of the graph needs, without those the user has set.
 
+    A user who sees to more than this host has set the discovery range, and is left alone.
+
     :param images: whether it sends or receives images. With Fast DDS' own 0.5 MB of shared
         memory a third of three cameras' best-effort frames is lost; the profile gives it 32 MB.
+        The processes of the control loop stay out of shared memory, see fastdds_control.xml.
     """
-    file = 'fastdds_shm.xml' if images else 'fastdds_control.xml'
-    profile = str(share_path('config', file))
+    local = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST') == 'LOCALHOST'
+    loop = local and not images
+    profile = str(share_path('config', 'fastdds_control.xml' if loop else 'fastdds_shm.xml'))
     wanted = {
         'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
         'FASTDDS_DEFAULT_PROFILES_FILE': profile,
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'PYTHONUNBUFFERED': '1',
     }
-    return {k: v for k, v in wanted.items() if k not in os.environ}
+    found = {k: v for k, v in wanted.items() if k not in os.environ}
+    if local:
+        own = loop and 'FASTRTPS_DEFAULT_PROFILES_FILE' in found
+        found['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SYSTEM_DEFAULT' if own else 'LOCALHOST'
+    return found
 
 
 def _node(

@@ -1,0 +1,141 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo shows: a table of figures, a video and a plot, from what was recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from vla_control.core.messages import Floats
+from vla_control.core.spec import RobotSpec
+from vla_control.runtime.plots import plot_tracking
+from vla_control.runtime.statistics import percentile
+from vla_control.runtime.tick_log import TickRecord
+from vla_control.runtime.video import Caption, load_trace, write_video
+from vla_control.safety.checker import worst_ratios
+from vla_control.safety.supervisor import Mode
+from vla_control.sim.tasks import Verdict
+
+PUNCTUAL = 1e-3  # [s] a tick may start after its deadline
+LIMIT_SLACK = 1e-6  # share above a limit that is rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig:
+    """What to show."""
+
+    robot: str = 'openarm'
+    policy: str = 'openarm_vla'
+    episodes: int = 5
+    seed: int = 7
+    time_limit: float = 20.0  # [s] of an episode
+    output: Path = Path('output')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeRow:
+    """One episode as its user saw it; times on the steady clock."""
+
+    instruction: str
+    verdict: str
+    seconds: float  # [s] from resume to the verdict
+    began: float  # [s]
+    ended: float  # [s]
+
+
+def limits_report(record: TickRecord, spec: RobotSpec) -> dict[str, Any]:
+    """
+    Judge everything that was sent while positions were sent, by the independent checker.
+
+    In FAULT the motors only damp, so no position is sent and the log repeats the last one.
+    """
+    rows = record.mode != Mode.FAULT.value
+    worst = worst_ratios(record.time[rows], record.sent[rows], spec)
+    ratios = {'velocity': worst.velocity, 'acceleration': worst.acceleration, 'jerk': worst.jerk}
+    exceeded = sum(value > 1.0 + LIMIT_SLACK for value in ratios.values())
+    exceeded += int(worst.position > 1e-9)
+    return {
+        'limits_exceeded': exceeded,
+        'worst_position_excess': worst.position,
+        'worst_ratio': ratios,
+        'samples': worst.samples,
+    }
+
+
+def punctuality(record: TickRecord) -> dict[str, float]:
+    """Return how late ticks were, against the grid of deadlines they were scheduled on."""
+    since = record.time - record.time[0]
+    late: Floats = since - record.dt * np.round(since / record.dt)
+    late = late - np.percentile(late, 0.5)
+    return {
+        'command_rate_hz': (len(since) - 1) / float(since[-1]),
+        'jitter_p99_ms': percentile(np.abs(late).tolist(), 99) * 1e3,
+        'within_1ms': float(np.mean(late < PUNCTUAL)),
+    }
+
+
+def stop_latency_ms(record: TickRecord, called: float) -> float:
+    """
+    Return how long after a call the first frame went out that no longer commands motion [ms].
+
+    :param called: [s] steady clock, just before the service was called.
+    """
+    rows = (record.mode == Mode.FAULT.value) & (record.time >= called)
+    return float((record.time[rows][0] - called) * 1e3) if rows.any() else float('nan')
+
+
+def show(report: Mapping[str, Any], console: Console) -> None:
+    """Print the report as two tables."""
+    episodes = Table('instruction', 'result', 'seconds', title='episodes')
+    for row in report['episodes']:
+        episodes.add_row(row['instruction'], row['verdict'], f'{row["seconds"]:.1f}')
+    console.print(episodes)
+    figures = Table('figure', 'value', title='measured')
+    for name, value in report['figures'].items():
+        text = f'{value:.3g}' if isinstance(value, float) else str(value)
+        figures.add_row(name.replace('_', ' '), text)
+    console.print(figures)
+
+
+def write_pictures(
+    folder: Path,
+    spec: RobotSpec,
+    record: TickRecord,
+    rows: Sequence[EpisodeRow],
+    seams: Sequence[float],
+) -> dict[str, str]:
+    """
+    Write the video of the whole demo and the plot of its longest episode.
+
+    :param seams: [s] steady clock, arrivals of chunks.
+    :returns: path of each.
+    """
+    captions = []
+    for row in rows:
+        captions.append(Caption(start=row.began, title=row.instruction, detail='running'))
+        detail = row.verdict + (f' in {row.seconds:.1f} s' if row.verdict == 'success' else '')
+        captions.append(Caption(start=row.ended, title=row.instruction, detail=detail))
+    video, plot = folder / 'demo.mp4', folder / 'demo.png'
+    write_video(video, spec, load_trace(folder / 'trace.npz'), captions)
+    longest = max(rows, key=lambda r: r.seconds)
+    span = (longest.began, longest.ended + 0.5)
+    plot_tracking(plot, record, seams, span, f'"{longest.instruction}"')
+    return {'video': str(video), 'plot': str(plot)}
+
+
+def summary(
+    rows: Sequence[EpisodeRow], figures: Mapping[str, Any], files: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the report as plain data."""
+    return {
+        'episodes': [asdict(r) for r in rows],
+        'succeeded': sum(r.verdict == Verdict.SUCCESS.value for r in rows),
+        'limits_exceeded': figures['limits_exceeded'],
+        'figures': dict(figures),
+        'files': dict(files),
+    }
