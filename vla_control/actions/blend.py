@@ -43,6 +43,7 @@ class BlendConfig:
     f_cut: float = 3.0  # [Hz] motion faster than this is smoothed away; splice only
     average: float = 0.3  # weight of the plan where it overlaps the chunk, 0..<1; splice only
     fade: float = 1.0  # [s] over which the gap at a seam fades out, while the chunk lasts
+    patience: float = 8.0  # fades a gap may take to stay within the limits; then the gate limits
     fade_min: float = 0.25  # [s] shortest fade, for chunks that end sooner
     temporal_ensemble_coeff: float = 0.01  # weight exp(-c * age rank), oldest first; ensemble
 
@@ -63,6 +64,8 @@ class BlendConfig:
             raise ConfigError(
                 f'blend.fade_min {self.fade_min} s must be > 0 and <= blend.fade {self.fade} s'
             )
+        if not self.patience >= 1.0:
+            raise ConfigError(f'blend.patience is {self.patience}, must be >= 1 (times the fade)')
         if not math.isfinite(self.temporal_ensemble_coeff):
             raise ConfigError(
                 f'blend.temporal_ensemble_coeff is {self.temporal_ensemble_coeff}, must be finite'

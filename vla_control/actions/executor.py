@@ -126,7 +126,9 @@ class ChunkExecutor:
             self._check_timeout(plan, now)
         state = plan.at(now)
         state.setflags(write=False)
-        reference = Reference(stamp=now, q=state[0], v=state[1], a=state[2])
+        reference = Reference(
+            stamp=now, q=state[0], v=state[1], a=state[2], source=plan.source_at(now)
+        )
         self._last = reference
         self._meter.tick(reference, plan.stamp, now > plan.end, plan.start)
         return reference

@@ -83,6 +83,12 @@ class Plan:
         state[:, self.columns] = self.grippers.at(t)
         return state
 
+    def source_at(self, t: float) -> float:
+        """Return the capture time [s] of the newest chunk that moves the robot at an instant."""
+        if t < self.start and self.previous is not None:
+            return self.previous.source_at(t)
+        return self.stamp
+
     def trimmed(self, seen: float) -> 'Plan':
         """Return the plan without what came before it, if no earlier instant is asked any more."""
         if self.previous is None:

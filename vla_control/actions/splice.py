@@ -39,10 +39,6 @@ EXCURSION = 0.05  # [rad] an offset may wander while its speed and acceleration 
 # [s] in which those fade at most, however slowly the position does. An offset still moving
 # towards the chunk before last is an error: 15 mrad rms instead of 18 with a fade of 1 s.
 SWING = 0.5
-# A gap may take so many times longer than wanted to stay within its share of the limits; beyond,
-# arriving late is worse than being limited by the gate. Without this a policy that starts at
-# full speed was followed 3 s late and missed half its grasps.
-PATIENCE = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +82,13 @@ def splice(
     gap = np.where(spec.gripper, 0.0, plan.at(start)) - curve.at(start)
     wanted = max(min(blend.fade, end - start), blend.fade_min)
     room = _room(curve, chunk.due, spec)
-    fades = _fades(start, gap, room, wanted)
+    fades = _fades(start, gap, room, wanted, blend.patience * wanted)
     brake = brake_from(
         end, curve.at(end), BRAKE_SHARE * spec.acceleration, BRAKE_SHARE * spec.jerk
     )
     if brake.end > end and max(f.end for f in fades) > end:
         room = np.minimum(room, LEAST_SHARE * np.stack(_limits(spec)))
-        fades = _fades(start, gap, room, wanted)
+        fades = _fades(start, gap, room, wanted, blend.patience * wanted)
     grippers = plan.grippers
     if grippers is not None:
         targets = chunk.positions[:, spec.gripper]
@@ -155,7 +151,9 @@ def _room(curve: CubicSpline, due: int, spec: RobotSpec) -> Floats:
     return np.asarray(np.maximum(SHARE * limits - own, LEAST_SHARE * limits))
 
 
-def _fades(start: float, gap: Floats, room: Floats, wanted: float) -> tuple[Fade | Brake, ...]:
+def _fades(
+    start: float, gap: Floats, room: Floats, wanted: float, longest: float
+) -> tuple[Fade | Brake, ...]:
     """
     Return the offset: a gap fades as slowly as wanted, or slower where it would be too violent.
 
@@ -168,6 +166,7 @@ def _fades(start: float, gap: Floats, room: Floats, wanted: float) -> tuple[Fade
     :param gap: (3, n) q, v, a of the offset at the start.
     :param room: (3, n) its limits of v, a, j.
     :param wanted: [s] duration.
+    :param longest: [s] duration; where that is still too violent, the gate will limit it.
     """
     _, ve, ae = np.abs(gap)
     _, ra, rj = SWING_SHARE * room
@@ -180,7 +179,6 @@ def _fades(start: float, gap: Floats, room: Floats, wanted: float) -> tuple[Fade
     still[1:] = 0.0
     moving[0] = 0.0
     fast: Fade | Brake
-    longest = PATIENCE * wanted
     if swing >= gentle.max():
         fast = fade_out(start, swing, moving)
     elif _braking(gap, ra, rj) > longest:

@@ -108,16 +108,16 @@ def _between(left: Reference, right: Reference, now: float) -> Reference:
     q = left.q + since * (left.v + 0.5 * since * left.a) + u**3 * (c3 + u * (c4 + u * c5))
     v = left.v + since * left.a + u * u * (3 * c3 + u * (4 * c4 + u * 5 * c5)) / span
     a = left.a + u * (6 * c3 + u * (12 * c4 + u * 20 * c5)) / (span * span)
-    return _reference(now, q, v, a)
+    return _reference(now, q, v, a, right.source)
 
 
 def _beyond(last: Reference, since: float) -> Reference:
     """Continue at constant acceleration."""
     q = last.q + since * (last.v + 0.5 * since * last.a)
-    return _reference(last.stamp + since, q, last.v + since * last.a, last.a)
+    return _reference(last.stamp + since, q, last.v + since * last.a, last.a, last.source)
 
 
-def _reference(stamp: float, q: Floats, v: Floats, a: Floats) -> Reference:
+def _reference(stamp: float, q: Floats, v: Floats, a: Floats, source: float) -> Reference:
     for row in (q, v):
         row.setflags(write=False)
-    return Reference(stamp=stamp, q=q, v=v, a=a)
+    return Reference(stamp=stamp, q=q, v=v, a=a, source=source)

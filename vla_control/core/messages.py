@@ -12,6 +12,7 @@ Arrays are made read-only, so a value may be handed across threads.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+import math
 from types import MappingProxyType
 from typing import Any
 
@@ -84,6 +85,7 @@ class ActionChunk:
     dt: float  # [s] between steps, > 0
     joints: tuple[str, ...]  # (n,) names, in the order of the columns
     positions: Floats  # (H, n) [rad], grippers [m]
+    inference: float = math.nan  # [s] the policy took, for reports; nan where unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class Reference:
     q: Floats  # (n,) [rad], grippers [m]
     v: Floats  # (n,) [rad/s], grippers [m/s]
     a: Floats  # (n,) [rad/s2], grippers [m/s2]
+    source: float = math.nan  # [s] capture of the images it follows from; nan where from none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@
 
 from array import array
 from collections.abc import Callable, Sequence
+import math
 
 from builtin_interfaces.msg import Time
 import numpy as np
@@ -20,6 +21,8 @@ from vla_control.core.messages import (
 )
 
 STEP_TOLERANCE = 1e-6  # [s] between the points of a chunk
+INFERENCE = 'inference '  # the policy took for a chunk, in its frame_id
+AGE = 'age '  # of the images behind a command, in its frame_id
 
 
 def joint_state_to_msg(
@@ -68,9 +71,16 @@ def joint_state_from_msg(
 
 
 def chunk_to_msg(chunk: ActionChunk, to_stamp: Callable[[float], Time]) -> JointTrajectory:
-    """Build an action_chunk; point ``i`` is due at stamp + (i + 1) dt."""
+    """
+    Build an action_chunk; point ``i`` is due at stamp + (i + 1) dt.
+
+    The frame_id, which joints have no other use for, says how long the policy took:
+    ``inference 0.012345`` in s.
+    """
     msg = JointTrajectory()
     msg.header.stamp = to_stamp(chunk.stamp)
+    if math.isfinite(chunk.inference):
+        msg.header.frame_id = f'{INFERENCE}{chunk.inference:.6f}'
     msg.joint_names = list(chunk.joints)
     for i, positions in enumerate(chunk.positions):
         point = JointTrajectoryPoint(positions=array('d', positions.tobytes()))
@@ -110,13 +120,21 @@ def chunk_from_msg(msg: JointTrajectory, to_steady: Callable[[Time], float]) -> 
         dt=dt,
         joints=tuple(msg.joint_names),
         positions=frozen_floats([p.positions for p in msg.points]),
+        inference=note(msg.header.frame_id, INFERENCE),
     )
 
 
 def command_to_msg(reference: Reference, names: list[str], stamp: Time) -> JointTrajectory:
-    """Build a joint_command; the stamp is the instant it is for."""
+    """
+    Build a joint_command; the stamp is the instant it is for.
+
+    The frame_id, which joints have no other use for, says how old the images behind it are then:
+    ``age 0.123456`` in s.
+    """
     msg = JointTrajectory()
     msg.header.stamp = stamp
+    if math.isfinite(reference.source):
+        msg.header.frame_id = f'{AGE}{reference.stamp - reference.source:.6f}'
     msg.joint_names = names
     msg.points = [
         JointTrajectoryPoint(
@@ -160,4 +178,18 @@ def command_from_msg(
     if not np.isfinite([q, v, a]).all():
         raise ChunkRejected('joint_command holds a number that is not finite')
     stamp = to_steady(msg.header.stamp)
-    return Reference(stamp=stamp, q=frozen_floats(q), v=frozen_floats(v), a=frozen_floats(a))
+    return Reference(
+        stamp=stamp,
+        q=frozen_floats(q),
+        v=frozen_floats(v),
+        a=frozen_floats(a),
+        source=stamp - note(msg.header.frame_id, AGE),
+    )
+
+
+def note(frame_id: str, name: str) -> float:
+    """Return the number of seconds a frame_id carries under a name, nan where it does not."""
+    try:
+        return float(frame_id[len(name) :]) if frame_id.startswith(name) else math.nan
+    except ValueError:
+        return math.nan

@@ -45,6 +45,7 @@ def run_demo(config: DemoConfig, console: Console) -> dict[str, Any]:
             figures = _live_figures(user, rows)
     record = load_tick_log(config.output / 'ticks.npz')
     figures |= {**demo.punctuality(record), **demo.limits_report(record, spec)}
+    figures |= demo.reaction(record, user.inferences)
     figures['e_stop_ms'] = demo.stop_latency_ms(record, called)
     console.print('drawing the video and the plot')
     files = demo.write_pictures(config.output, spec, record, rows, user.chunk_times)

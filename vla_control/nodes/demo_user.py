@@ -67,6 +67,7 @@ class DemoUser(Node):
         self.commanded: Floats | None = None
         self.chunk_times: list[float] = []  # [s] steady clock, arrival
         self.chunk_ages: list[float] = []  # [s] from capture of the images to arrival
+        self.inferences: dict[float, float] = {}  # [s] by capture time [s]
         self.frames: dict[str, list[float]] = {name: [] for name in spec.cameras}
         self.diagnostics: dict[str, dict[str, str]] = {}
         self._listen()
@@ -167,9 +168,7 @@ class DemoUser(Node):
             stamp=began + since,
             dt=HOME_STEP,
             joints=self.spec.names,
-            positions=np.clip(
-                way.at(np.asarray(times, dtype=np.float64)), self.spec.lower, self.spec.upper
-            ),
+            positions=np.clip(positions, self.spec.lower, self.spec.upper),
         )
         self._chunks.publish(convert.chunk_to_msg(chunk, self.stamps.msg))
 
@@ -215,6 +214,8 @@ class DemoUser(Node):
     def _on_chunk(self, msg: JointTrajectory) -> None:
         now = time.monotonic()
         self.chunk_times.append(now)
+        inference = convert.note(msg.header.frame_id, convert.INFERENCE)
+        self.inferences[self.stamps.steady(msg.header.stamp)] = inference
         self.chunk_ages.append(self.stamps.ros(now) - seconds(msg.header.stamp))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:

@@ -31,7 +31,7 @@ from vla_control.policies.factory import make_worker
 from vla_control.policies.worker import PolicyWorker, WorkerState
 
 LOADING = 60.0  # [s] longest wait for the policy
-LOOK = 0.01  # [s] between looks at the worker
+LOOK = 0.003  # [s] between looks at the worker
 FOLLOWING = ('READY', 'RUN')  # driver modes in which a chunk is of use
 
 
@@ -214,6 +214,8 @@ class PolicyNode(ManagedNode):
             self.complain(self._reason)
             return
         self.observer.put_image(name, image, self.clock.now())
+        if self.active:
+            self._turn()  # a picture is worth more now than at the next look
 
     def _on_joints(self, msg: JointState) -> None:
         if self.observer is None:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs in the policy's own process; started by process.py."""
 
+from dataclasses import replace
 import importlib
 import mmap
 from multiprocessing.connection import Connection
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 from vla_control.core.errors import VlaControlError
@@ -72,9 +74,11 @@ def _infer(policy: Policy, request: dict[str, Any], memory: mmap.mmap) -> Action
     observation, prefix = unpack_observation(Region(memory), request['observation'])
     description = policy.describe()
     check_observation(description, observation)
+    began = time.perf_counter()
     chunk = policy.infer(observation, prefix)
+    took = time.perf_counter() - began
     check_chunk(description, observation, chunk)
-    return chunk
+    return replace(chunk, inference=took)
 
 
 def _say(error: Exception) -> str:

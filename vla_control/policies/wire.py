@@ -9,6 +9,7 @@ and a message short enough for one write, so that neither end can be left half w
 
 from collections.abc import Mapping
 import json
+import math
 import mmap
 import struct
 from typing import Any
@@ -145,6 +146,7 @@ def pack_chunk(request: int, chunk: ActionChunk) -> bytes:
             'dt': chunk.dt,
             'joints': list(chunk.joints),
             'shape': list(chunk.positions.shape),
+            'inference': None if math.isnan(chunk.inference) else chunk.inference,
         },
         np.ascontiguousarray(chunk.positions, np.float64).tobytes(),
     )
@@ -158,6 +160,7 @@ def unpack_chunk(values: Mapping[str, Any], data: bytes) -> ActionChunk:
         dt=values['dt'],
         joints=tuple(values['joints']),
         positions=frozen_floats(positions),
+        inference=math.nan if values['inference'] is None else values['inference'],
     )
 
 

@@ -64,6 +64,8 @@ class RobotController:
         self._running_since = 0.0
         self._resumed_at = np.inf
         self._due = -np.inf
+        self._fed = -np.inf
+        self._source = np.nan
         self._command: Reference | None = None
         self._state: RobotState | None = None
         self.snapshot = ControlSnapshot(
@@ -128,7 +130,7 @@ class RobotController:
         elif self.mode is not Mode.UNCONFIGURED:
             self._move(now)
         if self.log is not None and self._command is not None:
-            self.log.add(now, self._command.q, state.q, self.mode.value)
+            self.log.add(now, self._command.q, state.q, self.mode.value, self._source)
         self._publish(now, warnings)
 
     def shutdown(self, now: float) -> None:
@@ -198,7 +200,11 @@ class RobotController:
             self.supervisor.handle(Event.FAULT, now, str(error))
 
     def _reference(self, now: float) -> Reference | None:
-        """Return what to follow in this tick, moving the supervisor where that decides."""
+        """
+        Return what to follow in this tick, moving the supervisor where that decides.
+
+        A missing reference brakes at once; the mode changes only when it stays missing.
+        """
         if self.mode not in (Mode.READY, Mode.RUN):
             return None
         reference = self.stream.sample(self._on_grid(now))
@@ -207,8 +213,12 @@ class RobotController:
                 return None
             self.supervisor.handle(Event.FRESH_COMMAND, now, 'following joint commands')
             self._running_since = now
-        elif reference is None:
-            self.supervisor.handle(Event.STARVED, now, 'joint commands stopped coming')
+        elif reference is None and now - self._fed > self.spec.safety.command_timeout:
+            limit = self.spec.safety.command_timeout
+            self.supervisor.handle(Event.STARVED, now, f'no joint command for {limit} s')
+        if reference is not None:
+            self._fed = now
+            self._source = reference.source
         return reference
 
     def _on_grid(self, now: float) -> float:

@@ -22,6 +22,7 @@ from vla_control.safety.supervisor import Mode
 from vla_control.sim.tasks import Verdict
 
 PUNCTUAL = 1e-3  # [s] a tick may start after its deadline
+SAME = 1e-4  # [s] between two readings of one stamp
 LIMIT_SLACK = 1e-6  # share above a limit that is rounding
 
 
@@ -52,10 +53,11 @@ def limits_report(record: TickRecord, spec: RobotSpec) -> dict[str, Any]:
     """
     Judge everything that was sent while positions were sent, by the independent checker.
 
-    In FAULT the motors only damp, so no position is sent and the log repeats the last one.
+    It is judged tick by tick: a missed tick, counted elsewhere, leaves the last command standing
+    for one more period. In FAULT the motors only damp, so no position is sent.
     """
-    rows = record.mode != Mode.FAULT.value
-    worst = worst_ratios(record.time[rows], record.sent[rows], spec)
+    sent = record.sent[record.mode != Mode.FAULT.value]
+    worst = worst_ratios(record.dt * np.arange(float(len(sent))), sent, spec)
     ratios = {'velocity': worst.velocity, 'acceleration': worst.acceleration, 'jerk': worst.jerk}
     exceeded = sum(value > 1.0 + LIMIT_SLACK for value in ratios.values())
     exceeded += int(worst.position > 1e-9)
@@ -76,6 +78,27 @@ def punctuality(record: TickRecord) -> dict[str, float]:
         'command_rate_hz': (len(since) - 1) / float(since[-1]),
         'jitter_p99_ms': percentile(np.abs(late).tolist(), 99) * 1e3,
         'within_1ms': float(np.mean(late < PUNCTUAL)),
+    }
+
+
+def reaction(record: TickRecord, inferences: Mapping[float, float]) -> dict[str, float]:
+    """
+    Return how long images took to reach the motors, without the policy's own time [ms].
+
+    From the capture of the newest image of a chunk to the first motor frames computed from that
+    chunk, less the time the policy computed.
+
+    :param inferences: [s] of each chunk, by the capture time [s] of its images.
+    """
+    found = []
+    for stamp, inference in inferences.items():
+        rows = np.flatnonzero(np.abs(record.source - stamp) < SAME)
+        if len(rows) and np.isfinite(inference):
+            found.append((record.time[rows[0]] - stamp - inference) * 1e3)
+    return {
+        'shutter_to_motor_p50_ms': percentile(found, 50),
+        'shutter_to_motor_p99_ms': percentile(found, 99),
+        'chunks_traced': float(len(found)),
     }
 
 

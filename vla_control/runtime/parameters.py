@@ -119,7 +119,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         ),
         Parameter(
             name='lead',
-            default=4.0,
+            default=2.0,
             description='[control periods] references are published ahead of their instant, so '
             'that one that is late is still in time',
             lower=0.0,

@@ -19,6 +19,7 @@ class TickRecord:
     time: Floats  # (T,) [s] monotonic
     sent: Floats  # (T, n) [rad], grippers [m]
     measured: Floats  # (T, n) [rad], grippers [m]
+    source: Floats  # (T,) [s] capture of the images followed, nan where none
     mode: np.ndarray  # (T,) str
 
 
@@ -37,15 +38,19 @@ class TickLog:
         self._time = np.zeros(capacity)
         self._sent = np.zeros((capacity, len(joints)))
         self._measured = np.zeros((capacity, len(joints)))
+        self._source = np.full(capacity, np.nan)
         self._mode: list[str] = [''] * capacity
         self._count = 0
 
-    def add(self, time: float, sent: Floats, measured: Floats, mode: str) -> None:
+    def add(
+        self, time: float, sent: Floats, measured: Floats, mode: str, source: float = np.nan
+    ) -> None:
         """Record one tick."""
         row = self._count % self._capacity
         self._time[row] = time
         self._sent[row] = sent
         self._measured[row] = measured
+        self._source[row] = source
         self._mode[row] = mode
         self._count += 1
 
@@ -59,6 +64,7 @@ class TickLog:
             time=self._time[rows],
             sent=self._sent[rows],
             measured=self._measured[rows],
+            source=self._source[rows],
             mode=np.array([self._mode[r] for r in rows]),
         )
 
@@ -74,6 +80,7 @@ class TickLog:
             time=record.time,
             sent=record.sent,
             measured=record.measured,
+            source=record.source,
             mode=record.mode,
         )
         part.replace(path)
@@ -88,5 +95,6 @@ def load_tick_log(path: Path) -> TickRecord:
             time=data['time'],
             sent=data['sent'],
             measured=data['measured'],
+            source=data['source'],
             mode=data['mode'],
         )

@@ -107,12 +107,12 @@ class Expert:
 
     def _advance_touch(self, here: Floats, cube: Floats, q: Floats) -> None:
         near = float(np.linalg.norm(here - self._aim(cube)[0]))
+        touched = self._world.touched
         match self.phase:
             case Phase.ABOVE if near < 0.02 and self._slanted(here, q):
                 self._go(Phase.DOWN, here)
-            case Phase.DOWN if self._goal.target in self._world.touched:
-                self._go(Phase.RETREAT, here)
-            case Phase.DOWN if self._ticks > 25:
+            # It stays in contact: drawing back at once looks like going on, and a policy hovers.
+            case Phase.DOWN if self._ticks > 25 and self._goal.target not in touched:
                 self._go(Phase.ABOVE, here)
             case _:
                 pass

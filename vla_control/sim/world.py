@@ -7,6 +7,7 @@ from typing import Self
 
 import mujoco
 import numpy as np
+from transforms3d.quaternions import axangle2quat
 
 from vla_control.core.errors import SimulationError
 from vla_control.core.messages import Floats, Pixels
@@ -74,7 +75,7 @@ class World:
             self.data.qpos[follower] = offset + factor * self.data.qpos[leader]
         for adr, centre, yaw in zip(self._cube_q, layout.cubes, layout.yaws, strict=True):
             self.data.qpos[adr : adr + 3] = centre
-            self.data.qpos[adr + 3 : adr + 7] = [np.cos(yaw / 2.0), 0.0, 0.0, np.sin(yaw / 2.0)]
+            self.data.qpos[adr + 3 : adr + 7] = axangle2quat((0.0, 0.0, 1.0), yaw)
         self.data.mocap_pos[0] = layout.plate
         self._touched = []
         mujoco.mj_forward(self.model, self.data)
