@@ -1,0 +1,100 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The figures and pictures of the demo, on records made by hand."""
+
+import av
+import numpy as np
+import pytest
+
+from vla_control.core.spec import load_robot
+from vla_control.runtime import demo
+from vla_control.runtime.tick_log import TickRecord
+from vla_control.runtime.video import Caption, draw_frames, encode, Trace
+from vla_control.sim.world import World
+
+
+@pytest.fixture(scope='module')
+def spec():
+    return load_robot('openarm')
+
+
+def record(spec, sent, time=None, mode=None, source=None):
+    count = len(sent)
+    return TickRecord(
+        joints=spec.names,
+        dt=spec.dt,
+        time=spec.dt * np.arange(float(count)) if time is None else time,
+        sent=sent,
+        measured=sent,
+        source=np.full(count, np.nan) if source is None else source,
+        mode=np.array(['RUN'] * count if mode is None else mode),
+    )
+
+
+def still(spec, count):
+    return np.tile(np.array(spec.home), (count, 1))
+
+
+def test_standing_still_exceeds_nothing(spec):
+    report = demo.limits_report(record(spec, still(spec, 50)), spec)
+    assert report['limits_exceeded'] == 0
+    assert report['worst_ratio'] == {'velocity': 0.0, 'acceleration': 0.0, 'jerk': 0.0}
+
+
+def test_a_jump_is_found_in_every_derivative(spec):
+    sent = still(spec, 50)
+    sent[25:, 0] += 0.2
+    report = demo.limits_report(record(spec, sent), spec)
+    assert report['limits_exceeded'] == 3
+    assert report['worst_ratio']['velocity'] == pytest.approx(0.2 / spec.dt / 2.0)
+
+
+def test_a_position_outside_the_soft_limits_is_found(spec):
+    sent = still(spec, 20)
+    sent[:, 5] = spec.upper[5] + 0.01
+    report = demo.limits_report(record(spec, sent), spec)
+    assert report['limits_exceeded'] == 1
+    assert report['worst_position_excess'] == pytest.approx(0.01)
+
+
+def test_what_is_logged_in_fault_is_not_judged(spec):
+    sent = still(spec, 20)
+    sent[10:, 0] += 1.0
+    modes = ['RUN'] * 10 + ['FAULT'] * 10
+    assert demo.limits_report(record(spec, sent, mode=modes), spec)['limits_exceeded'] == 0
+
+
+def test_lateness_is_counted_against_the_grid_not_the_last_tick(spec):
+    time = spec.dt * np.arange(1000.0)
+    time[::4] += 1.5e-3  # one in four starts 1.5 ms late
+    found = demo.punctuality(record(spec, still(spec, 1000), time=time))
+    assert found['within_1ms'] == pytest.approx(0.75, abs=0.01)
+    assert found['jitter_p99_ms'] == pytest.approx(1.5, abs=0.05)
+    assert found['command_rate_hz'] == pytest.approx(250.0, rel=1e-3)
+
+
+def test_stop_latency_runs_from_the_call_to_the_first_tick_in_fault(spec):
+    modes = ['RUN'] * 60 + ['FAULT'] * 40
+    log = record(spec, still(spec, 100), mode=modes)
+    assert demo.stop_latency_ms(log, 59.5 * spec.dt) == pytest.approx(2.0)
+
+
+def test_reaction_runs_from_capture_to_first_frame_less_the_policy(spec):
+    source = np.full(100, np.nan)
+    source[30:] = 0.05  # captured at 0.05 s, followed from tick 30 at 0.12 s
+    found = demo.reaction(record(spec, still(spec, 100), source=source), {0.05: 0.03})
+    assert found['shutter_to_motor_p50_ms'] == pytest.approx(40.0)
+    assert found['chunks_traced'] == 1
+
+
+def test_a_trace_becomes_a_video_of_its_length(spec, tmp_path):
+    with World(spec) as world:
+        snapshot = world.snapshot()
+    trace = Trace(time=np.array([0.0, 0.2]), snapshots=np.stack([snapshot, snapshot]))
+    path = tmp_path / 'short.mp4'
+    count = encode(path, draw_frames(spec, trace, [Caption(start=0.0, title='x')], 1.0))
+    with av.open(str(path)) as video:
+        frames = [f.to_ndarray(format='rgb24') for f in video.decode(video=0)]
+    assert len(frames) == count == 5
+    assert frames[0].shape == (480, 880, 3)
+    assert frames[0].std() > 10.0
