@@ -133,7 +133,7 @@ class Bench:
         self.output.mkdir(parents=True, exist_ok=True)
         (self.output / 'chunks.json').write_text(json.dumps(report, allow_nan=False))
         plot_chunks(report, config, self.output)
-        emit(report, self.json, lambda: print_chunks(report, Console()))
+        emit(report, self.json, lambda: print_chunks(report, Console(width=150)))
         return 0 if all(bar['kept'] for bar in report['bars']) else 1
 
 

@@ -32,6 +32,7 @@ from vla_control.policies.worker import PolicyWorker, WorkerState
 
 LOADING = 60.0  # [s] longest wait for the policy
 LOOK = 0.003  # [s] between looks at the worker
+PICTURE_SOON = 0.05  # [s] after a picture another one is worth waiting for
 FOLLOWING = ('READY', 'RUN')  # driver modes in which a chunk is of use
 
 
@@ -159,8 +160,13 @@ class PolicyNode(ManagedNode):
             service = self.create_service(Trigger, name, partial(self._on_switch, running))
             self._entities.callback(self.destroy_service, service)
 
-    def _turn(self) -> None:
-        """Take what the policy answered, and ask it again when it is time."""
+    def _turn(self, fresh: bool = False) -> None:
+        """
+        Take what the policy answered, and ask it again when it is time.
+
+        :param fresh: whether a picture has just come. Without one it waits for the next: asked
+            on the clock alone, the policy saw pictures half a camera period older.
+        """
         worker, observer = self.worker, self.observer
         if worker is None or observer is None:
             return
@@ -175,7 +181,9 @@ class PolicyNode(ManagedNode):
                 self.fail(self._reason)
         now = self.clock.now()
         due = now - self._asked_at >= self._interval
-        if self._running and due and worker.state is WorkerState.READY and self._wanted():
+        soon = not fresh and now - observer.newest < PICTURE_SOON
+        ready = self._running and due and worker.state is WorkerState.READY
+        if ready and not soon and self._wanted():
             self._ask(worker, observer, now)
 
     def _wanted(self) -> bool:
@@ -215,7 +223,7 @@ class PolicyNode(ManagedNode):
             return
         self.observer.put_image(name, image, self.clock.now())
         if self.active:
-            self._turn()  # a picture is worth more now than at the next look
+            self._turn(fresh=True)
 
     def _on_joints(self, msg: JointState) -> None:
         if self.observer is None:
