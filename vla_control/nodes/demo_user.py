@@ -62,7 +62,8 @@ class DemoUser(Node):
         self.stamps = StampClock(self.get_clock())
         self.verdict = ''
         self.instruction_judged = ''
-        self.elapsed = 0.0
+        self.holds = 0  # resumed after commands fell silent
+        self.faults = 0  # protective stops reset by rest()
         self.mode = ''
         self.commanded: Floats | None = None
         self.chunk_times: list[float] = []  # [s] steady clock, arrival
@@ -124,21 +125,37 @@ class DemoUser(Node):
         self.call('driver_node/resume')
         self.call('policy_node/start')
         ended = (Verdict.SUCCESS.value, Verdict.WRONG_OBJECT.value)
-        self.spin_until(lambda: self.verdict in ended or self.mode == 'FAULT', time_limit)
+        self.spin_until(lambda: self.mode in ('READY', 'RUN'), SERVICE)
+        self.spin_until(lambda: self._over(ended), time_limit)
         took = time.monotonic() - began
         verdict = self.verdict if self.verdict in ended else 'timeout'
         if self.mode == 'FAULT':
             verdict = 'fault'
-        self.spin_until(lambda: False, SETTLE)
+        # At once: a policy that is done goes on pressing on what it touches.
+        self.rest()
         self.call('policy_node/stop')
         return EpisodeRow(
             instruction=instruction, verdict=verdict, seconds=took, began=began, ended=began + took
         )
 
+    def _over(self, ended: tuple[str, ...]) -> bool:
+        """Tell whether an episode is over; resume, and count it, where commands fell silent."""
+        if self.mode == 'HOLD' and self.verdict not in ended:
+            self.holds += 1
+            self.call('driver_node/resume')
+            self.spin_until(lambda: self.mode != 'HOLD', SERVICE)
+        return self.verdict in ended or self.mode == 'FAULT'
+
     def rest(self) -> None:
-        """Stop following and wait until the arm stands."""
-        self.call('driver_node/hold')
+        """Stop and wait until the arm stands; a protective stop is reset, and counted."""
+        if self.mode != 'FAULT':
+            with contextlib.suppress(VlaControlError):  # refused where a fault came first
+                self.call('driver_node/hold')
         self.spin_until(lambda: self.mode in ('HOLD', 'FAULT'), SERVICE)
+        if self.mode == 'FAULT':
+            self.faults += 1
+            self.call('driver_node/reset')
+            self.spin_until(lambda: self.mode == 'HOLD', SERVICE)
 
     def go(self, goal: Floats, until: float = 1.0) -> None:
         """
