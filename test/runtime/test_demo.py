@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures and pictures of the demo, on records made by hand."""
 
+import json
+
 import av
 import numpy as np
 import pytest
@@ -98,3 +100,8 @@ def test_a_trace_becomes_a_video_of_its_length(spec, tmp_path):
     assert len(frames) == count == 5
     assert frames[0].shape == (480, 880, 3)
     assert frames[0].std() > 10.0
+
+
+def test_a_figure_that_was_not_measured_is_null_in_json():
+    report = demo.summary([], {'limits_exceeded': 0, 'e_stop_ms': float('nan')}, {})
+    assert json.loads(json.dumps(report, allow_nan=False))['figures']['e_stop_ms'] is None

@@ -159,6 +159,6 @@ def summary(
         'episodes': [asdict(r) for r in rows],
         'succeeded': sum(r.verdict == Verdict.SUCCESS.value for r in rows),
         'limits_exceeded': figures['limits_exceeded'],
-        'figures': dict(figures),
+        'figures': {k: None if v != v else v for k, v in figures.items()},  # nan is no JSON
         'files': dict(files),
     }
