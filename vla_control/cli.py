@@ -89,8 +89,8 @@ class Train:
     seed: int = 0
     """Of the training; the demonstrations have seeds of their own."""
     processes: int = 2
-    grounding_minutes: float = 3.0
-    cloning_minutes: float = 40.0
+    grounding_samples: int = 52_000
+    cloning_samples: int = 280_000
     json: JsonFlag = False
 
     def run(self) -> int:
@@ -104,8 +104,8 @@ class Train:
             layouts=self.layouts,
             training_seed=self.seed,
             processes=self.processes,
-            grounding_minutes=self.grounding_minutes,
-            cloning_minutes=self.cloning_minutes,
+            grounding_samples=self.grounding_samples,
+            cloning_samples=self.cloning_samples,
         )
         report = run_recipe(recipe, Console(stderr=True).print)
         emit(report, self.json, lambda: print(f'weights: {report["weights"]}'))

@@ -28,8 +28,8 @@ class Recipe:
     seed: int = TRAINING_SEED + 1000  # of the first demonstration
     training_seed: int = 0
     processes: int = 2
-    grounding_minutes: float = 3.0  # wall time
-    cloning_minutes: float = 40.0  # wall time
+    grounding_samples: int = 52_000  # demonstrations and still layouts drawn
+    cloning_samples: int = 280_000  # the same; a count, not a time, makes a run repeatable
 
 
 def run_recipe(recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
@@ -67,8 +67,12 @@ def _train_config(
         out=str(recipe.out / 'run'),
         joints=joints,
         absolute=absolute,
-        grounding=StageConfig(minutes=recipe.grounding_minutes, demos=16, layouts=64, rate=1e-3),
-        cloning=StageConfig(minutes=recipe.cloning_minutes, demos=64, layouts=12, rate=8e-4),
+        grounding=StageConfig(
+            minutes=0.0, samples=recipe.grounding_samples, demos=16, layouts=64, rate=1e-3
+        ),
+        cloning=StageConfig(
+            minutes=0.0, samples=recipe.cloning_samples, demos=64, layouts=12, rate=8e-4
+        ),
         processes=recipe.processes,
         seed=recipe.training_seed,
     )

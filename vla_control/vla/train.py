@@ -85,7 +85,7 @@ def train(config: TrainConfig) -> Path:
     """
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / 'config.json', {**asdict(config), 'command': sys.argv})
+    write_json(out / 'config.json', {**asdict(config), 'command': _command()})
     if config.processes == 1:
         _work(0, config)
     else:
@@ -224,7 +224,7 @@ class _Run:
         record = {
             **self._record,
             'config': asdict(self._config),
-            'command': sys.argv,
+            'command': _command(),
             'stage': number + 1,
             'progress': round(optimiser.progress, 4),
             'totals': {k: round(v, 2) for k, v in self._totals.items()},
@@ -242,6 +242,10 @@ class _Run:
         }
         with (self._out / 'log.jsonl').open('a') as stream:
             stream.write(json.dumps(line) + '\n')
+
+
+def _command() -> list[str]:
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]  # a record names no folder of a machine
 
 
 def _start(config: TrainConfig, shape: ModelConfig, measure: Callable[[], Normalisation]) -> Vla:
