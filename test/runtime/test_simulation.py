@@ -18,17 +18,23 @@ SPEC = load_robot('openarm')
 STEP = 0.002  # [s] as in the scene
 
 
-class Server:
-    """A bus on which one frame arrives where asked to."""
+class Electronics:
+    """Motors on a bus on which one frame arrives where asked to."""
 
     def __init__(self):
         self.frames = 0
         self.served = []
+        self.motors = DamiaoBus(SPEC)
+        self.measure, self.torques = self.motors.measure, self.motors.torques
 
-    def serve(self, now, timeout=0.0):
+    @property
+    def holding(self):
+        return any(m.enabled for m in self.motors.motors)
+
+    def serve(self, now, wait=0.0):
         self.served.append(now)
         frames, self.frames = self.frames, 0
-        return frames
+        return bool(frames)
 
 
 @pytest.fixture(scope='module')
@@ -45,8 +51,13 @@ def start(world):
 
 
 @pytest.fixture
-def motors():
-    return DamiaoBus(SPEC)
+def device():
+    return Electronics()
+
+
+@pytest.fixture
+def motors(device):
+    return device.motors
 
 
 @pytest.fixture
@@ -55,13 +66,12 @@ def shown():
 
 
 @pytest.fixture
-def simulation(world, start, motors, shown):
+def simulation(world, start, device, shown):
     world.reset(start.layout, start.q)
     return Simulation(
         SPEC,
         world,
-        motors,
-        BusClock(Server()),
+        BusClock(device),
         show=lambda now, snapshot: shown.append(now),
         trace_period=0.1,
     )
@@ -141,7 +151,7 @@ def test_the_trace_holds_times_and_states(simulation, world, motors, tmp_path):
 
 
 def test_waiting_is_serving_the_bus():
-    server = Server()
+    server = Electronics()
     clock = BusClock(server)
     server.frames = 1
     began = clock.now()

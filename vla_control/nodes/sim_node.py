@@ -14,7 +14,6 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
-from vla_control.buses.can import CanBus, CanConfig
 from vla_control.cameras.config import load_camera
 from vla_control.cameras.factory import session_name
 from vla_control.core.clock import SteadyClock
@@ -27,7 +26,7 @@ from vla_control.robots.dynamics import robot_urdf
 from vla_control.runtime.loop import ControlLoop, prepare_process, quiet_process
 from vla_control.runtime.simulation import BusClock, goals_by_words, Simulation
 from vla_control.sim.camera import RenderJob, start_renderer, StateWriter, stop_renderer, View
-from vla_control.sim.damiao_motors import DamiaoBus, MotorServer
+from vla_control.sim.devices import open_device
 from vla_control.sim.kinematics import HandSolver
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.starts import sample_start, Start
@@ -73,18 +72,15 @@ class SimNode(ManagedNode):
         self._solver = HandSolver(self.spec, self.world.scene)
         start = self._start()
         self.world.reset(start.layout, start.q)
-        bus = CanBus(CanConfig.from_spec(self.spec, 'sim', 'device'))
-        bus.open()
-        self._entities.callback(bus.close)
-        motors = DamiaoBus(self.spec)
-        self._pacer = BusClock(MotorServer(bus, motors))
+        device = open_device(self.spec)
+        self._entities.callback(device.close)
+        self._pacer = BusClock(device)
         session = session_name(self.get_namespace())
         states = StateWriter(session, len(self.world.snapshot()))
         self._entities.callback(states.close)
         self.simulation = Simulation(
             self.spec,
             self.world,
-            motors,
             self._pacer,
             show=lambda now, snapshot: states.write(self.stamps.ros(now), snapshot),
             trace_period=1.0 / values['trace_rate'] if values['trace'] else 0.0,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from vla_control.actions.blend import BlendConfig
 from vla_control.actions.executor import ChunkExecutor
-from vla_control.buses.loopback import LoopbackBus
 from vla_control.core.clock import ManualClock
 from vla_control.core.errors import SimulationError
 from vla_control.core.messages import ActionChunk, Floats, Image, JointState, Observation
@@ -21,7 +20,7 @@ from vla_control.robots.factory import make_driver
 from vla_control.runtime.control import RobotController
 from vla_control.runtime.tick_log import TickLog
 from vla_control.safety.supervisor import Event, Mode
-from vla_control.sim.damiao_motors import DamiaoBus, MotorServer
+from vla_control.sim.devices import loopback
 from vla_control.sim.layout import Layout
 from vla_control.sim.world import World
 
@@ -74,12 +73,9 @@ class LockstepLoop:
         self.policy.reset()
         self.instruction = instruction
         self.clock = ManualClock(wait=self._wait)
-        host, device = LoopbackBus.pair()
-        self.motors = DamiaoBus(self.spec)
-        device.open()
-        self._server = MotorServer(device, self.motors)
+        bus, self.device = loopback(self.spec)
         self._supported = True
-        driver = make_driver(self.spec, 'sim', self.clock, bus=host)
+        driver = make_driver(self.spec, 'sim', self.clock, bus=bus)
         self.controller = RobotController(self.spec, driver, self.log)
         self.executor = ChunkExecutor(self.spec, self._blend)
         self._pending: tuple[float, ActionChunk] | None = None
@@ -100,7 +96,7 @@ class LockstepLoop:
 
     def _start(self) -> None:
         now = self.clock.now()
-        self.motors.measure(now, self.world.positions, self.world.velocities)
+        self.device.measure(now, self.world.positions, self.world.velocities)
         self.controller.configure(now)
         self.controller.activate(self.clock.now())
         self._supported = False
@@ -147,12 +143,12 @@ class LockstepLoop:
 
     def _physics(self) -> None:
         now = self.clock.now()
-        self._server.serve(now)
-        torques = self.motors.torques(now)
+        self.device.serve(now)
+        torques = self.device.torques(now)
         if not self._supported:
             self.world.step(torques)
         now = self.clock.advance(self.world.timestep)
-        self.motors.measure(now, self.world.positions, self.world.velocities)
+        self.device.measure(now, self.world.positions, self.world.velocities)
 
     def _wait(self, seconds: float) -> None:
         """

@@ -11,7 +11,7 @@ import numpy as np
 from vla_control.core.clock import SteadyClock
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
-from vla_control.sim.damiao_motors import DamiaoBus, MotorServer
+from vla_control.sim.device import Device
 from vla_control.sim.starts import Start
 from vla_control.sim.tasks import Goal, Judge, TaskBook, Verdict
 from vla_control.sim.world import World
@@ -42,13 +42,13 @@ class Scene:
 class BusClock(SteadyClock):
     """Waits by serving the bus, so that motors answer within a fraction of a millisecond."""
 
-    def __init__(self, server: MotorServer) -> None:
+    def __init__(self, device: Device) -> None:
         """
         Wait on a bus.
 
-        :param server: answers what arrives meanwhile.
+        :param device: answers what arrives meanwhile.
         """
-        self._server = server
+        self.device = device
         self.heard = -np.inf  # [s] when the newest frame came
 
     def sleep_until(self, deadline: float) -> None:
@@ -58,7 +58,7 @@ class BusClock(SteadyClock):
 
     def serve(self, now: float, wait: float = 0.0) -> None:
         """Answer what has arrived, or arrives within a time [s]."""
-        if self._server.serve(now, wait):
+        if self.device.serve(now, wait):
             self.heard = now
 
 
@@ -76,7 +76,6 @@ class Simulation:
         self,
         spec: RobotSpec,
         world: World,
-        motors: DamiaoBus,
         bus: BusClock,
         *,
         show: Callable[[float, Floats], object],
@@ -88,7 +87,7 @@ class Simulation:
         :param show: called with the time [s] and a snapshot of the world, 60 times a second.
         :param trace_period: [s] between rows of the trace, 0 to keep none.
         """
-        self.spec, self._world, self._motors, self._bus = spec, world, motors, bus
+        self.spec, self._world, self._device, self._bus = spec, world, bus.device, bus
         self._show = show
         self._trace_period = trace_period
         self._trace: list[tuple[float, Floats]] = []
@@ -128,11 +127,11 @@ class Simulation:
         self._bus.serve(now)
         self._take_wishes()
         world = self._world
-        if self._carried and any(m.enabled for m in self._motors.motors):
+        if self._carried and self._device.holding:
             self._carried = False
         if not self._carried:
             self._catch_up(world, now)
-        self._motors.measure(now, world.positions, world.velocities)
+        self._device.measure(now, world.positions, world.velocities)
         self._judge_now()
         self._record(now)
 
@@ -152,9 +151,9 @@ class Simulation:
             self.lost += behind - LONGEST_CATCH_UP
             self._origin += behind - LONGEST_CATCH_UP
         while now - self._origin - world.time > 0.5 * world.timestep:
-            self._motors.measure(now, world.positions, world.velocities)
+            self._device.measure(now, world.positions, world.velocities)
             self._bus.serve(now)
-            world.step(self._motors.torques(now))
+            world.step(self._device.torques(now))
 
     def _take_wishes(self) -> None:
         start, self._wanted_start = self._wanted_start, None
@@ -162,7 +161,7 @@ class Simulation:
             q = start[0].q if start[1] else self._world.positions.copy()
             self._world.reset(start[0].layout, q)
             self._origin = None
-            self._carried = not any(m.enabled for m in self._motors.motors)
+            self._carried = not self._device.holding
             self.restarts += 1
             self._begin(self.episode.instruction, self.episode.goal)
         task, self._wanted_task = self._wanted_task, None

@@ -119,7 +119,7 @@ class DamiaoBus:
 
 
 class MotorServer:
-    """Answers a bus with emulated motors; no thread, call serve() at each physics step."""
+    """Emulated motors on a bus, a sim.device.Device; no thread, call serve() each physics step."""
 
     def __init__(self, bus: FrameBus, motors: DamiaoBus) -> None:
         """
@@ -129,22 +129,39 @@ class MotorServer:
         :param motors: answer what arrives on it.
         """
         self._bus = bus
-        self._motors = motors
+        self.motors = motors
 
-    def serve(self, now: float, timeout: float = 0.0) -> int:
+    @property
+    def holding(self) -> bool:
+        """Whether any motor is enabled."""
+        return any(m.enabled for m in self.motors.motors)
+
+    def serve(self, now: float, wait: float = 0.0) -> bool:
         """
         Answer every frame that has arrived.
 
         :param now: [s]
-        :param timeout: [s] longest wait for the first one; 0 never blocks.
-        :returns: how many frames there were.
+        :param wait: [s] longest wait for the first one; 0 never blocks.
+        :returns: whether there were any.
         :raises BusError: when the bus is closed or lost.
         """
-        frames = self._bus.receive(timeout)
+        frames = self._bus.receive(wait)
         for frame in frames:
-            for arbitration_id, data in self._motors.handle(frame.arbitration_id, frame.data, now):
+            for arbitration_id, data in self.motors.handle(frame.arbitration_id, frame.data, now):
                 self._bus.send(arbitration_id, data)
-        return len(frames)
+        return bool(frames)
+
+    def measure(self, now: float, q: Floats, v: Floats) -> None:
+        """Show the encoders the joints; as DamiaoBus.measure."""
+        self.motors.measure(now, q, v)
+
+    def torques(self, now: float) -> Floats:
+        """Return what the motors exert (n,) [N·m, grippers N]; call once per physics step."""
+        return self.motors.torques(now)
+
+    def close(self) -> None:
+        """Leave the bus; safe to call twice."""
+        self._bus.close()
 
 
 def _bit_rate_code(spec: RobotSpec) -> int:
