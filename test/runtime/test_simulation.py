@@ -106,10 +106,10 @@ def test_a_short_delay_is_made_up_and_a_long_one_is_not(simulation, world, motor
     assert simulation.lost == pytest.approx(0.97, abs=0.01)
 
 
-def test_the_state_is_shown_sixty_times_a_second(simulation, motors, shown):
+def test_the_state_is_shown_every_eight_milliseconds(simulation, motors, shown):
     enable(motors)
     run(simulation, 1.0, 1.0)
-    assert 50 <= len(shown) <= 61
+    assert 100 <= len(shown) <= 126
 
 
 def test_tidying_up_moves_the_objects_and_not_the_arm(simulation, world, motors, start):

@@ -17,7 +17,7 @@ from vla_control.core.shared_record import (
 )
 
 _HEADER = struct.Struct('<dII')  # stamp [s], rows, columns
-_POLL = 0.001  # [s] between looks at the slot
+_POLL = 0.0005  # [s] between looks at the slot
 
 
 def frame_slot(session: str, camera: str) -> str:

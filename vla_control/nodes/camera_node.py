@@ -17,6 +17,7 @@ from vla_control.cameras.factory import make_camera, session_name
 from vla_control.core.errors import CameraError
 from vla_control.core.messages import Image
 from vla_control.core.protocols import Camera
+from vla_control.core.realtime import hurry_process
 from vla_control.nodes import images, qos
 from vla_control.nodes.diagnostics import Level, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
@@ -76,6 +77,7 @@ class CameraNode(ManagedNode):
         self._newest = time.monotonic()
         self._thread = threading.Thread(target=self._read, name='camera')
         self._thread.start()
+        hurry_process(self.values['realtime_priority'])
 
     def deactivate(self) -> None:
         """Stop reading and close the device."""

@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ChunkRejected, ConfigError
 from vla_control.core.protocols import RobotDriver
+from vla_control.core.realtime import prepare_process, quiet_process
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.nodes import convert, driver_reports, qos
 from vla_control.nodes.diagnostics import Report
@@ -24,7 +25,7 @@ from vla_control.nodes.emergency_stop import EmergencyStop
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.robots.factory import make_driver
 from vla_control.runtime.control import RobotController
-from vla_control.runtime.loop import ControlLoop, prepare_process, quiet_process
+from vla_control.runtime.loop import ControlLoop
 from vla_control.runtime.tick_log import TickLog
 from vla_control.safety.supervisor import Event, Mode
 
@@ -93,6 +94,7 @@ class DriverNode(ManagedNode):
                 self.spec.dt,
                 self.clock,
                 name='driver',
+                phase=0.0,
                 priority=priority,
                 note=note,
                 on_failure=controller.shutdown,

@@ -17,12 +17,13 @@ from vla_control.actions.executor import ChunkExecutor
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ChunkRejected, RobotError
 from vla_control.core.messages import Floats
+from vla_control.core.realtime import prepare_process, quiet_process
 from vla_control.core.spec import load_robot
 from vla_control.nodes import convert, qos
 from vla_control.nodes.diagnostics import Level, loop_report, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.policies.config import load_policy_config
-from vla_control.runtime.loop import ControlLoop, prepare_process, quiet_process
+from vla_control.runtime.loop import ControlLoop
 
 BELOW = 30  # priority of the executor and the middleware under that of the loop
 FOLLOWING = ('READY', 'RUN')  # driver modes in which references are of use
@@ -53,6 +54,7 @@ class InterpolatorNode(ManagedNode):
         self._turn: Turn | None = None
         self._driver = 'unknown'
         self._pose: Floats | None = None
+        self._published = -1.0  # [s] the newest instant a reference was asked for
         self._aligned = -1.0  # [s] Turn.since the plan starts from; written by the loop
         self._reason = ''
         self._entities = ExitStack()
@@ -86,6 +88,7 @@ class InterpolatorNode(ManagedNode):
             self.spec.dt,
             self.clock,
             name='interpolator',
+            phase=-self._lead,
             priority=priority,
             note=note,
         )
@@ -105,7 +108,7 @@ class InterpolatorNode(ManagedNode):
         self.core, self._turn, self._pose, self._driver = None, None, None, 'unknown'
 
     def tick(self, now: float) -> None:
-        """Publish the reference for one lead from now, while there is one to follow."""
+        """Publish the reference for an instant one lead from now, while there is one to follow."""
         core, turn, pose = self.core, self._turn, self._pose
         if core is None or turn is None or pose is None:
             return
@@ -114,7 +117,12 @@ class InterpolatorNode(ManagedNode):
             self._aligned = turn.since
         if turn.fed < 0.0:
             return
-        reference = core.tick(now + self._lead)
+        # For an instant at which the driver ticks, where both run on one machine.
+        instant = round((now + self._lead) / self.spec.dt) * self.spec.dt
+        if instant <= self._published:
+            return
+        self._published = instant
+        reference = core.tick(instant)
         if core.held and core.at_rest:
             return  # the driver misses commands, stops, and latches its own hold
         stamp = self.stamps.msg(reference.stamp)

@@ -17,13 +17,14 @@ from visualization_msgs.msg import MarkerArray
 from vla_control.cameras.config import load_camera
 from vla_control.cameras.factory import session_name
 from vla_control.core.clock import SteadyClock
+from vla_control.core.realtime import prepare_process, quiet_process
 from vla_control.core.spec import load_robot
 from vla_control.nodes import qos
 from vla_control.nodes.diagnostics import Level, loop_report, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.nodes.markers import root_link, scene_markers
 from vla_control.robots.dynamics import robot_urdf
-from vla_control.runtime.loop import ControlLoop, prepare_process, quiet_process
+from vla_control.runtime.loop import ControlLoop
 from vla_control.runtime.simulation import BusClock, goals_by_words, Simulation
 from vla_control.sim.camera import RenderJob, start_renderer, StateWriter, stop_renderer, View
 from vla_control.sim.devices import open_device
@@ -34,6 +35,7 @@ from vla_control.sim.tasks import Goal, load_tasks, Task, Verdict
 from vla_control.sim.world import World
 
 BELOW = 30  # priority of the executor and the middleware under that of the loop
+RENDERER_BELOW = 40
 ANSWER = 1.0  # [s] longest wait for a restart
 SILENCE = 0.3  # [s] on the bus after which no driver is there any more
 LONGEST_LINGER = 4.0  # [s]
@@ -177,7 +179,12 @@ class SimNode(ManagedNode):
             )
         self._renderer = None
         if views:
-            job = RenderJob(robot=self.values['robot'], session=session, views=tuple(views))
+            job = RenderJob(
+                robot=self.values['robot'],
+                session=session,
+                views=tuple(views),
+                priority=max(0, self.values['realtime_priority'] - RENDERER_BELOW),
+            )
             self._renderer = start_renderer(job)
             self._entities.callback(stop_renderer, self._renderer)
 

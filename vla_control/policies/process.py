@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process of a policy as its parent sees it: start, talk, end. Linux only."""
 
+from contextlib import suppress
 import json
 import mmap
 from multiprocessing.connection import Connection, wait
@@ -98,7 +99,8 @@ class PolicyProcess:
 
     def wait(self, timeout: float) -> None:
         """Wait for a message or the death of the process, up to a timeout [s]."""
-        wait([self._pipe], timeout)
+        with suppress(OSError):  # closed meanwhile by another thread
+            wait([self._pipe], timeout)
 
     def close(self) -> None:
         """Kill the process: a policy holds no hardware, and a stuck one cannot be asked."""

@@ -151,9 +151,10 @@ class PolicyWorker:
         return self._events.popleft() if self._events else None
 
     def wait(self, timeout: float) -> None:
-        """Wait for something to poll, up to a timeout [s]."""
-        if self._process is not None:
-            self._process.wait(timeout)
+        """Wait for something to poll, up to a timeout [s]; may be called from another thread."""
+        process = self._process
+        if process is not None:
+            process.wait(timeout)
         elif self.state is WorkerState.WAITING:
             time.sleep(min(timeout, max(0.0, self._restart_at() - self._clock())))
 

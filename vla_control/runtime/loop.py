@@ -1,14 +1,10 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A periodic thread with absolute deadlines, and a process that leaves it alone."""
+"""A periodic thread with absolute deadlines."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
-import gc
-import os
-from pathlib import Path
+import math
 import sys
 import threading
 
@@ -16,11 +12,7 @@ import numpy as np
 
 from vla_control.core.errors import ConfigError
 from vla_control.core.protocols import Clock
-
-# Measured at 250 Hz beside one busy Python thread: with the default of 5 ms the loop falls
-# behind without end, with 0.1 ms it is 0.2 ms late.
-SWITCH_INTERVAL = 1e-4  # [s]
-MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+from vla_control.core.realtime import request_realtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +45,7 @@ class ControlLoop:
         clock: Clock,
         *,
         name: str = 'control',
+        phase: float | None = None,
         priority: int = 0,
         note: str = '',
         on_failure: Callable[[float], object] | None = None,
@@ -63,6 +56,8 @@ class ControlLoop:
 
         :param tick: called with the time [s] at which it runs.
         :param period: of the deadlines [s], > 0.
+        :param phase: puts the deadlines at ``phase`` [s] plus whole periods of the clock, so that
+            loops of one machine keep their order; None begins a period after the start.
         :param priority: SCHED_FIFO priority 1..99, 0 to not ask for it.
         :param note: what else was prepared, for people.
         :param on_failure: called with the time [s] after a tick raised.
@@ -75,7 +70,7 @@ class ControlLoop:
                 f'samples {samples} >= 1'
             )
         self._tick, self._period, self._clock, self._name = tick, period, clock, name
-        self._priority, self._on_failure = priority, on_failure
+        self._phase, self._priority, self._on_failure = phase, priority, on_failure
         self._late = np.zeros(samples)
         self._work = np.zeros(samples)
         self._ticks = 0
@@ -119,7 +114,7 @@ class ControlLoop:
 
         :param ticks: end after as many, None for no end.
         """
-        deadline = self._clock.now() + self._period
+        deadline = self._first_deadline()
         last = None if ticks is None else self._ticks + ticks
         while not self._stopping and self._ticks != last:
             self._clock.sleep_until(deadline)
@@ -154,6 +149,12 @@ class ControlLoop:
             scheduling=self._scheduling,
         )
 
+    def _first_deadline(self) -> float:
+        now = self._clock.now()
+        if self._phase is None:
+            return now + self._period
+        return (math.floor((now - self._phase) / self._period) + 1) * self._period + self._phase
+
     def _thread_main(self) -> None:
         if self._priority:
             granted = request_realtime(self._priority)
@@ -167,68 +168,3 @@ class ControlLoop:
                 self.failure = sys.exception()
                 if self._on_failure is not None:
                     self._on_failure(self._clock.now())
-
-
-def request_realtime(priority: int) -> str:
-    """
-    Ask for SCHED_FIFO for the calling thread.
-
-    :param priority: 1..99.
-    :returns: what was permitted, for people; a refusal is not fatal.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-    except OSError as error:
-        return f'no SCHED_FIFO ({error.strerror}; allow it with an rtprio limit)'
-    return f'SCHED_FIFO {priority}'
-
-
-def prepare_process(priority: int) -> str:
-    """
-    Lock the memory of the process and ask for SCHED_FIFO for every thread it has now.
-
-    A control loop in time is of no use while the thread that receives its commands waits
-    behind other programs. Threads and processes started later inherit the priority: start
-    helpers that must not have it before. Locking takes up to 0.5 s, so do this before motors
-    are enabled.
-
-    :param priority: 1..99, below that of the loops that are to interrupt these threads.
-    :returns: what was permitted, for people; a refusal is not fatal.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    # What is mapped now is read in now, as a first touch of a library during motion could wait
-    # for the disk; what is mapped later (32 MB of shared memory a peer) only as it is touched.
-    if libc.mlockall(MCL_CURRENT) == 0 and libc.mlockall(MCL_FUTURE | MCL_ONFAULT) == 0:
-        memory = 'memory locked'
-    else:
-        memory = f'memory not locked ({os.strerror(ctypes.get_errno())})'
-    try:
-        for task in Path('/proc/self/task').iterdir():
-            with suppress(ProcessLookupError):  # ended meanwhile
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(priority))
-    except OSError:
-        return memory
-    return f'middleware at {priority}, {memory}'
-
-
-@contextmanager
-def quiet_process() -> Iterator[None]:
-    """
-    Keep the interpreter from pausing a control thread, and put everything back afterwards.
-
-    Short thread switches; no automatic garbage collection, whose full pass stops every thread
-    for 5 to 100 ms. Call ``gc.collect(1)`` now and then meanwhile: what was alive before is
-    frozen, so that pass is short.
-    """
-    interval, collecting = sys.getswitchinterval(), gc.isenabled()
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        gc.unfreeze()
-        if collecting:
-            gc.enable()

@@ -61,6 +61,14 @@ CAMERAS = Parameter(
     name='cameras', default=(), description='camera names; empty takes those of the robot'
 )
 
+HURRY = Parameter(
+    name='realtime_priority',
+    default=25,
+    description='SCHED_FIFO priority of the process, 0 to not ask for it; below the loops',
+    lower=0,
+    upper=49,
+)
+
 PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     'camera_node': (
         AUTOSTART,
@@ -74,6 +82,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
             description='real opens the device, sim the simulated camera, mock draws a pattern',
             choices=('real', 'sim', 'mock'),
         ),
+        HURRY,
     ),
     'policy_node': (
         AUTOSTART,
@@ -102,6 +111,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
             lower=0,
             upper=100,
         ),
+        HURRY,
     ),
     'interpolator_node': (
         AUTOSTART,
@@ -119,9 +129,9 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         ),
         Parameter(
             name='lead',
-            default=2.0,
-            description='[control periods] references are published ahead of their instant, so '
-            'that one that is late is still in time',
+            default=0.5,
+            description='[control periods] references are published ahead of their instant; more '
+            'where the driver runs on another machine',
             lower=0.0,
             upper=10.0,
         ),

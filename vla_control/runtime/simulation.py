@@ -17,7 +17,7 @@ from vla_control.sim.tasks import Goal, Judge, TaskBook, Verdict
 from vla_control.sim.world import World
 
 LONGEST_CATCH_UP = 0.02  # [s] of physics done in one tick after the machine was busy
-SHOWN = 1.0 / 60.0  # [s] between states shown to the renderer
+SHOWN = 0.008  # [s] between states shown to the renderer, whose pictures begin with a new one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Simulation:
         """
         Compose what was built.
 
-        :param show: called with the time [s] and a snapshot of the world, 60 times a second.
+        :param show: called with the time [s] and a snapshot of the world, every SHOWN.
         :param trace_period: [s] between rows of the trace, 0 to keep none.
         """
         self.spec, self._world, self._device, self._bus = spec, world, bus.device, bus

@@ -22,6 +22,7 @@ from vla_control.cameras.simulated import FrameWriter
 from vla_control.core.errors import SimulationError
 from vla_control.core.graphics import select_renderer
 from vla_control.core.messages import Floats, frozen_floats
+from vla_control.core.realtime import request_realtime
 from vla_control.core.shared_record import (
     SharedRecordError,
     SharedRecordReader,
@@ -30,7 +31,9 @@ from vla_control.core.shared_record import (
 from vla_control.core.spec import load_robot
 
 _STAMP = struct.Struct('<d')
-_POLL = 0.002  # [s] between looks for a new snapshot
+_POLL = 0.0005  # [s] between looks for a new snapshot
+_NAP = 0.002  # [s] longest sleep while no view is due
+_PATIENCE = 0.1  # [s] for a snapshot before looking whether physics still runs
 _STOP = 2.0  # [s] to wait for the renderer to end by itself
 
 
@@ -51,6 +54,7 @@ class RenderJob:
     robot: str  # name or YAML file
     session: str  # what tells simulations on one machine apart
     views: tuple[View, ...]
+    priority: int = 0  # SCHED_FIFO; a camera's exposure waits for no program
 
 
 class StateWriter:
@@ -161,6 +165,8 @@ def render_until_orphaned(job: RenderJob) -> None:
     stopping = _Stop()
     signal.signal(signal.SIGTERM, stopping.ask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, who ends us
+    if job.priority:
+        request_realtime(job.priority)  # before the renderer starts threads, which inherit it
     select_renderer()
     # Only this process needs a renderer, and only after its kind was selected.
     from vla_control.sim.world import World
@@ -170,27 +176,34 @@ def render_until_orphaned(job: RenderJob) -> None:
     with World(load_robot(job.robot)) as world:
         writers = open_writers(job, tuple(world.scene.cameras))
         turns = Turns(job.views, time.monotonic())
-        newest: tuple[float, Floats] | None = None
-        shown = {view.name: -np.inf for view in job.views}  # [s] stamp last rendered
         try:
             while not stopping.asked and (parent is None or parent.is_alive()):
-                newest = states.read() or newest
                 view = turns.due(time.monotonic())
                 if view is None:
                     if not states.writer_alive():
                         return
                     wait = turns.next - time.monotonic()
-                    time.sleep(min(max(wait, 0.0), _POLL))
-                elif newest is not None and newest[0] != shown[view.name]:
-                    stamp, snapshot = newest
+                    time.sleep(min(max(wait, 0.0), _NAP))
+                elif (state := _next_state(states, stopping)) is not None:
+                    stamp, snapshot = state
                     world.restore(snapshot)
                     pixels = world.render(view.name, view.width, view.height)
                     writers[view.name].write(stamp, pixels)
-                    shown[view.name] = stamp
         finally:
             for writer in writers.values():
                 writer.close()
             states.close()
+
+
+def _next_state(states: StateReader, stopping: '_Stop') -> tuple[float, Floats] | None:
+    """Wait for a state that is new: one that lay there since the last picture is older."""
+    states.read()
+    end = time.monotonic() + _PATIENCE
+    while not stopping.asked and time.monotonic() < end:
+        if (state := states.read()) is not None:
+            return state
+        time.sleep(_POLL)
+    return None
 
 
 def open_writers(job: RenderJob, cameras: tuple[str, ...]) -> Mapping[str, FrameWriter]:

@@ -89,7 +89,7 @@ def train(config: TrainConfig) -> Path:
     if config.processes == 1:
         _work(0, config)
     else:
-        meeting = out / f'.meeting.{os.getpid()}'
+        meeting = (out / f'.meeting.{os.getpid()}').resolve()  # a file URL has no relative path
         meeting.unlink(missing_ok=True)
         multiprocessing.start_processes(  # type: ignore[attr-defined,no-untyped-call]
             _join, (config, str(meeting)), nprocs=config.processes, start_method='spawn'
