@@ -1,0 +1,47 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The 40 bytes of the remote control in a LowState_."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+import struct
+
+from vla_control.core.errors import CodecError
+
+BUTTONS = (
+    'R1', 'L1', 'start', 'select', 'R2', 'L2', 'F1', 'F2',
+    'A', 'B', 'X', 'Y', 'up', 'right', 'down', 'left',
+)  # fmt: skip
+_LAYOUT = struct.Struct('<2xH5f16x')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """What the operator does."""
+
+    buttons: frozenset[str]  # names of BUTTONS held down
+    left: tuple[float, float]  # stick x, y, -1..1
+    right: tuple[float, float]  # stick x, y, -1..1
+
+
+def decode_remote(data: bytes) -> Remote:
+    """
+    Read the remote control.
+
+    :raises CodecError: when there are not 40 bytes.
+    """
+    if len(data) != _LAYOUT.size:
+        raise CodecError(f'wireless_remote has {len(data)} bytes, expected {_LAYOUT.size}')
+    bits, lx, rx, ry, _, ly = _LAYOUT.unpack(data)
+    held = frozenset(name for i, name in enumerate(BUTTONS) if bits >> i & 1)
+    return Remote(buttons=held, left=(lx, ly), right=(rx, ry))
+
+
+def encode_remote(buttons: Collection[str]) -> bytes:
+    """
+    Return the bytes of a remote control with untouched sticks.
+
+    :param buttons: names of BUTTONS held down.
+    """
+    bits = sum(1 << BUTTONS.index(name) for name in buttons)
+    return _LAYOUT.pack(bits, 0.0, 0.0, 0.0, 0.0, 0.0)
