@@ -1,0 +1,101 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The driver of a G1 over real DDS, with the board in a thread of its own."""
+
+from dataclasses import replace
+import os
+import threading
+
+from g1_rig import Board, NoDynamics
+import numpy as np
+import pytest
+
+pytest.importorskip('cyclonedds')
+
+from vla_control.buses.dds import DdsBus
+from vla_control.buses.unitree import ARM_WEIGHT_SLOT
+from vla_control.core.clock import SteadyClock
+from vla_control.core.errors import BusError, RobotError
+from vla_control.core.messages import JointCommand, MotorStatus
+from vla_control.core.spec import load_robot
+from vla_control.robots.g1 import G1
+from vla_control.robots.g1_config import dds_config
+
+
+def robot(domain):
+    """Return a G1 with short times in a domain of this run."""
+    spec = load_robot('g1')
+    arm = {**spec.bus['arm_sdk'], 'weight_ramp': 0.2, 'release_hold': 0.1}
+    domains = {**spec.bus['domain'], 'sim': domain}
+    # A busy machine is late; what counts here is that everything passes through DDS.
+    safety = replace(spec.safety, feedback_stop=1.0, feedback_fault=2.0)
+    return replace(spec, bus={**spec.bus, 'arm_sdk': arm, 'domain': domains}, safety=safety)
+
+
+@pytest.fixture
+def setting(tmp_path):
+    spec = robot(80 + os.getpid() % 40)
+    board_bus = DdsBus(dds_config(spec, 'sim', 'device'), tmp_path)
+    board_bus.open()
+    board = Board(board_bus, ('left', 'right'))
+    done = threading.Event()
+
+    def live():
+        while not done.wait(0.002):
+            board.serve()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    yield spec, board, tmp_path
+    done.set()
+    thread.join()
+    board_bus.close()
+
+
+def test_the_driver_finds_moves_and_leaves_the_robot(setting):
+    spec, board, lock = setting
+    clock = SteadyClock()
+    driver = G1(spec, DdsBus(dds_config(spec, 'sim'), lock), NoDynamics(), clock)
+    driver.connect(clock.now())
+    state = driver.enable(clock.now())
+    assert state.status == (MotorStatus.ENABLED,) * 28
+    zero = np.zeros(28)
+    target = np.array(state.q)
+    target[3] = 0.3
+    for _ in range(150):
+        clock.sleep_until(clock.now() + spec.dt)
+        state = driver.read(clock.now())
+        driver.write(JointCommand(q=target, v=zero, a=zero), clock.now())
+    assert state.q[3] == pytest.approx(0.3, abs=0.02)
+    assert state.faults == ()
+    assert state.bus['bad_states'] == 0
+    driver.close(clock.now())
+    weights = [float(c['motor_cmd']['q'][ARM_WEIGHT_SLOT]) for c in board.commands]
+    assert max(weights) == 1.0
+    assert weights[-1] == 0.0
+    assert board.bad_commands == 0
+
+
+def test_a_second_driver_of_this_machine_is_refused(setting):
+    spec, _, lock = setting
+    clock = SteadyClock()
+    first = G1(spec, DdsBus(dds_config(spec, 'sim'), lock), NoDynamics(), clock)
+    second = G1(spec, DdsBus(dds_config(spec, 'sim'), lock), NoDynamics(), clock)
+    first.connect(clock.now())
+    with pytest.raises(BusError, match='held by process'):
+        second.connect(clock.now())
+    first.close(clock.now())
+
+
+def test_a_commander_on_another_machine_is_refused_by_name(setting):
+    spec, board, lock = setting
+    clock = SteadyClock()
+    # Another lock folder stands for another machine.
+    (lock / 'elsewhere').mkdir()
+    elsewhere = DdsBus(dds_config(spec, 'sim'), lock / 'elsewhere')
+    elsewhere.open()
+    driver = G1(spec, DdsBus(dds_config(spec, 'sim'), lock), NoDynamics(), clock)
+    with pytest.raises(RobotError, match=f'rt/arm_sdk writers: commanded by .*pid {os.getpid()}'):
+        driver.connect(clock.now())
+    elsewhere.close()
+    assert board.commands == []

@@ -1,0 +1,257 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The ``bus`` and ``motor`` sections of a Unitree G1, and its hardware variants."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_control.buses.unitree import (
+    ARM_COMMAND,
+    Ends,
+    ends,
+    HAND_MOTORS,
+    LOW_COMMAND,
+    MOTORS,
+    SIDES,
+)
+from vla_control.core.config import parse
+from vla_control.core.errors import ConfigError
+from vla_control.core.spec import RobotSpec
+
+WAIST = (12, 13, 14)  # slots: yaw, roll, pitch
+_LOCKED = frozenset({13, 14})
+_SMALL = frozenset({13, 14, 20, 21, 27, 28})  # what a robot of 23 joints lacks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A hardware variant as LowState_.mode_machine names it."""
+
+    model: str  # of the vendor's URDF
+    missing: frozenset[int] = frozenset()  # slots without a motor
+
+
+VARIANTS = {
+    1: Variant(model='g1_23dof', missing=_SMALL),
+    2: Variant(model='g1_29dof'),
+    3: Variant(model='g1_29dof_lock_waist', missing=_LOCKED),
+    4: Variant(model='g1_23dof_rev_1_0', missing=_SMALL),
+    5: Variant(model='g1_29dof_rev_1_0'),
+    6: Variant(model='g1_29dof_lock_waist_rev_1_0', missing=_LOCKED),
+    10: Variant(model='g1_23dof_mode_10', missing=_SMALL),
+    11: Variant(model='g1_29dof_mode_11'),
+    12: Variant(model='g1_29dof_mode_12', missing=_LOCKED),
+    13: Variant(model='g1_29dof_mode_13'),
+    14: Variant(model='g1_29dof_mode_14', missing=_LOCKED),
+    15: Variant(model='g1_29dof_mode_15'),
+    16: Variant(model='g1_29dof_mode_16', missing=_LOCKED),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When the robot as a whole is at fault, whatever its arms do."""
+
+    tilt: float  # [rad] of the pelvis from upright
+    gyro: float  # [rad/s] of the pelvis
+    joint_speed: float  # [rad/s] of any motor
+    battery: float  # [percent] least charge
+    bad_samples: int  # states in a row with a wrong checksum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSdk:
+    """The arms beside the robot's own balance controller, blended by a weight."""
+
+    weight_ramp: float  # [s] from 0 to 1, and back
+    release_hold: float  # [s] the safe action holds before it hands the arms back
+    waist_kp: float  # [N·m/rad] the waist is held where it was found
+    waist_kd: float  # [N·m·s/rad]
+    not_standing: tuple[int, ...]  # fsm ids in which nothing balances the robot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowLevel:
+    """Every motor, with the robot's own controller released."""
+
+    harness: bool  # whether the robot hangs in a harness; it falls otherwise
+    damping: float  # [N·m·s/rad] of every joint while it is stopped
+    damping_time: float  # [s] close() keeps damping before it leaves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """Dex3-1 hands."""
+
+    rate: float  # [Hz] of their commands
+    kp: float  # [N·m/rad] largest stiffness ever sent
+    kd: float  # [N·m·s/rad] largest damping ever sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class G1Config:
+    """The ``bus`` section of a G1."""
+
+    interface: dict[str, str]  # network interface for real and sim
+    domain: dict[str, int]  # DDS domain for real and sim
+    mode_machine: int  # a key of VARIANTS
+    lenient: bool  # take a checksum and a mode_machine of 0, and expect no services
+    wait: float  # [s] longest wait for the robot to be heard of
+    stop_buttons: tuple[str, ...]  # held together on the remote control they stop the arms
+    lowcmd_writers: int  # writers on rt/lowcmd that belong to the robot itself
+    limits: Limits
+    hands: Hands
+    arm_sdk: ArmSdk | None = None
+    low_level: LowLevel | None = None
+
+    @property
+    def variant(self) -> Variant:
+        """The hardware variant."""
+        return VARIANTS[self.mode_machine]
+
+    @property
+    def command(self) -> str:
+        """The topic of body commands."""
+        return ARM_COMMAND if self.arm_sdk else LOW_COMMAND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motors:
+    """Which motor moves which joint."""
+
+    body: NDArray[np.intp]  # (b,) joints with a motor in the body
+    slots: NDArray[np.intp]  # (b,) their slots
+    hands: dict[str, tuple[NDArray[np.intp], NDArray[np.intp]]]  # side -> joints, motor indices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MotorSection:
+    slot: int | None = None
+    hand: str | None = None
+    index: int | None = None
+
+
+def g1_config(spec: RobotSpec) -> G1Config:
+    """
+    Read the bus section of a G1.
+
+    :raises ConfigError: naming the key and what would be right.
+    """
+    where = f'{spec.name}: bus'
+    config = parse(G1Config, spec.bus, where)
+    if config.mode_machine not in VARIANTS:
+        known = {number: variant.model for number, variant in VARIANTS.items()}
+        raise ConfigError(f'{where}.mode_machine: {config.mode_machine} is not one of {known}')
+    if (config.arm_sdk is None) == (config.low_level is None):
+        raise ConfigError(
+            f'{where}: give either arm_sdk or low_level; they exclude one another on the robot'
+        )
+    if config.arm_sdk is not None and config.arm_sdk.weight_ramp <= 0.0:
+        raise ConfigError(f'{where}.arm_sdk.weight_ramp: must be > 0 s, 2 s is the usual')
+    for key, value in (('hands.rate', config.hands.rate), ('wait', config.wait)):
+        if value <= 0.0:
+            raise ConfigError(f'{where}.{key}: {value} must be > 0')
+    return config
+
+
+def g1_motors(spec: RobotSpec, config: G1Config) -> Motors:
+    """
+    Read the motor sections of a G1.
+
+    :raises ConfigError: naming the joint and what would be right.
+    """
+    body: list[tuple[int, int]] = []
+    hands: dict[str, list[tuple[int, int]]] = {}
+    taken: dict[tuple[str, int], str] = {}
+    for i, joint in enumerate(spec.joints):
+        side, number = _motor(f'{spec.name}: {joint.name}.motor', joint.motor)
+        other = taken.setdefault((side, number), joint.name)
+        if other != joint.name:
+            raise ConfigError(f'{spec.name}: {joint.name} and {other} have the same motor')
+        if side:
+            hands.setdefault(side, []).append((i, number))
+        else:
+            body.append((i, number))
+    missing = sorted(slot for _, slot in body if slot in config.variant.missing)
+    if missing:
+        raise ConfigError(
+            f'{spec.name}: a {config.variant.model} (mode_machine {config.mode_machine}) has no '
+            f'motor in slots {missing}; leave their joints out'
+        )
+    if config.arm_sdk is not None and any(slot < WAIST[0] for _, slot in body):
+        raise ConfigError(
+            f'{spec.name}: legs (slots 0..11) cannot be moved through {ARM_COMMAND}; use low_level'
+        )
+    return Motors(
+        body=_column(body, 0),
+        slots=_column(body, 1),
+        hands={side: (_column(pairs, 0), _column(pairs, 1)) for side, pairs in hands.items()},
+    )
+
+
+def g1_ends(spec: RobotSpec) -> Ends:
+    """
+    Return the topics of the driver of a G1.
+
+    :raises ConfigError: when the bus or a motor section is wrong.
+    """
+    config = g1_config(spec)
+    return ends(config.command, tuple(g1_motors(spec, config).hands))
+
+
+def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
+    """
+    Return the DdsConfig of a G1 for DdsBus.
+
+    :param hardware: ``real`` or ``sim``; picks the network interface and domain.
+    :param role: ``driver``, or ``device`` for the emulated robot.
+    :raises ConfigError: naming the key and what would be right.
+    """
+    # Imported here so that cyclonedds is only needed where it is used.
+    try:
+        from vla_control.buses.dds import DdsConfig, interfaces, LOOPBACK
+    except ImportError as error:
+        raise ConfigError(
+            f'{spec.name}: talking to a G1 needs cyclonedds: `pip install "cyclonedds>=11.0.1"`'
+        ) from error
+
+    config, where = g1_config(spec), f'{spec.name}: bus'
+    for name in ('interface', 'domain'):
+        given = getattr(config, name)
+        if hardware not in given:
+            raise ConfigError(f'{where}.{name}: no {hardware!r}, only {sorted(given)}')
+    interface = config.interface[hardware]
+    if hardware == 'real' and interface in ('', 'auto', LOOPBACK):
+        usable = {k: v for k, v in interfaces().items() if v and k != LOOPBACK}
+        raise ConfigError(
+            f'{where}.interface.real: {interface!r}; name the network interface on the robot, '
+            f'usually that with an address in 192.168.123.0/24; this machine has {usable}'
+        )
+    topics = g1_ends(spec)
+    return DdsConfig(
+        interface=interface,
+        domain=config.domain[hardware],
+        ends=topics if role == 'driver' else topics.swapped,
+        role=role,
+    )
+
+
+def _motor(where: str, section: dict[str, Any]) -> tuple[str, int]:
+    """Return the hand and index of a motor, '' and the slot for one in the body."""
+    motor = parse(_MotorSection, section, where)
+    if motor.slot is not None and motor.hand is None and motor.index is None:
+        if not 0 <= motor.slot < MOTORS:
+            raise ConfigError(f'{where}.slot: {motor.slot} is not within 0..{MOTORS - 1}')
+        return '', motor.slot
+    if motor.slot is None and motor.hand in SIDES and motor.index is not None:
+        if not 0 <= motor.index < HAND_MOTORS:
+            raise ConfigError(f'{where}.index: {motor.index} is not within 0..{HAND_MOTORS - 1}')
+        return motor.hand, motor.index
+    raise ConfigError(f'{where}: {section}; give {{slot: 15}} or {{hand: left, index: 0}}')
+
+
+def _column(pairs: list[tuple[int, int]], column: int) -> NDArray[np.intp]:
+    return np.array([pair[column] for pair in pairs], dtype=np.intp)
