@@ -47,6 +47,7 @@ from vla_control.buses.damiao_registers import (
 )
 from vla_control.buses.damiao_setup import (
     bus_ranges,
+    Homing,
     motor_setups,
     MotorSetup,
 )
@@ -63,6 +64,7 @@ __all__ = [
     'WATCHDOG_TICK',
     'WRITE',
     'Feedback',
+    'Homing',
     'Kind',
     'MitCommand',
     'MitRanges',

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every CAN transport hands over, and the interface they share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Frame(NamedTuple):
@@ -60,3 +60,15 @@ class FrameBus(Protocol):
 
     def close(self) -> None:
         """Give the bus back; safe to call twice."""
+
+
+@runtime_checkable
+class BatchBus(Protocol):
+    """A FrameBus whose wire is cheaper per write than per frame."""
+
+    def send_all(self, frames: Iterable[tuple[int, bytes]]) -> None:
+        """
+        Send frames (arbitration id, data) in one write.
+
+        :raises BusError: when the bus is closed or lost.
+        """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An arm of Damiao motors without brakes: joints in MIT mode, gripper in position-force mode."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 import math
@@ -35,10 +35,9 @@ from vla_control.robots.damiao_identify import (
 )
 from vla_control.robots.damiao_link import DamiaoLink
 from vla_control.robots.damiao_motors import encode_frames, motors_of, Payload
-from vla_control.robots.damiao_power import complain, switch_off
+from vla_control.robots.damiao_power import complain, sink, switch_off
 from vla_control.robots.guards import command_gain, outside_limits
 
-REST_SPEED = 0.1  # [rad/s] slower than this is rest; four codes of the coarsest motor
 _ON = MotorStatus.ENABLED
 
 
@@ -79,7 +78,9 @@ class DamiaoArm:
         self._ranges = bus_ranges(spec.bus, f'{spec.name}: bus')
         self._baud_code = expected_baud_code(spec.bus, f'{spec.name}: bus')
         self._link = DamiaoLink(self._motors, bus, clock, spec.safety.feedback_stop)
+        self._complain = partial(complain, self._link, spec.name)
         self._everyone = tuple(range(len(self._motors)))
+        self._arm = tuple(i for i in self._everyone if self._motors[i].mode is Mode.MIT)
         self._open = self._armed = False
         self._held: dict[int, float] = {}  # gripper motor -> [rad] it is to hold
         self._fed = -math.inf  # [s] of the last frames sent to all motors
@@ -102,7 +103,7 @@ class DamiaoArm:
             link, name = self._link, self._spec.name
             link.forget()
             self.identity = identify(link, name, self._baud_code, self._ranges)
-            arm_registers(link, name, self._everyone, self._spec.safety.motor_watchdog)
+            self._set_registers(self._everyone)
             self._open = True
         finally:
             if not self._open:
@@ -149,7 +150,7 @@ class DamiaoArm:
         )
         for i, motor in enumerate(self._motors):
             if motor.mode is Mode.POS_FORCE:
-                self._held[i] = float(command.q[i]) * motor.scale
+                self._held[i] = float(command.q[i]) * motor.scale + motor.offset
         self._fed = now
         self._link.burst(frames, now)
 
@@ -157,7 +158,7 @@ class DamiaoArm:
         """
         Damp every joint, carry the weight of the measured pose, keep the grip.
 
-        Gravity is left out unless all answers are fresh: a torque for another pose would push.
+        Gravity is left out unless all joints answer: a torque for another pose would push.
         Motors that are off stay off; their answers to these frames are still heard.
         """
         if not self._armed:
@@ -186,8 +187,7 @@ class DamiaoArm:
         if not self._armed or not off:
             return
         off = [i for i in off if self._link.status[i] is MotorStatus.DISABLED]
-        watchdog = self._spec.safety.motor_watchdog
-        arm_registers(self._link, self._spec.name, off, watchdog, self._tend)
+        self._set_registers(off, self._tend)
         self._switch_on(off)
 
     def close(self, now: float) -> None:
@@ -201,12 +201,29 @@ class DamiaoArm:
             return
         try:
             if self._armed:
-                self._descend()
+                sink(
+                    self._spec,
+                    self._clock,
+                    self._descent,
+                    self.read,
+                    lambda now, weight: self._link.burst(self._damping(now, weight), now),
+                )
                 switch_off(self._link, self._spec.name, self._everyone, self._spec.dt)
         finally:
             self._open = self._armed = False
             self._held.clear()
             self._bus.close()
+
+    def _set_registers(
+        self, indices: Collection[int], meanwhile: Callable[[], None] | None = None
+    ) -> frozenset[int]:
+        """Set mode and watchdog of motors that are off; return those marked as homed."""
+        watchdog = self._spec.safety.motor_watchdog
+        return arm_registers(self._link, self._spec.name, indices, watchdog, meanwhile)
+
+    def _measured(self) -> Floats:
+        """Return the joint positions (n,) to report."""
+        return self._link.positions()
 
     def _require_open(self) -> None:
         if not self._open:
@@ -220,7 +237,7 @@ class DamiaoArm:
         link = self._link
         return RobotState(
             stamp=now,
-            q=frozen_floats(link.positions()),
+            q=frozen_floats(self._measured()),
             v=frozen_floats(link.velocities()),
             effort=frozen_floats(link.efforts()),
             age=frozen_floats([max(now - t, 0.0) for t in link.answered]),
@@ -244,12 +261,13 @@ class DamiaoArm:
         :param weight: 0..1 share of gravity to carry.
         """
         q = self._link.positions()
-        oldest = now - min(self._link.answered)
+        # A silent gripper weighs what it did; it is no reason to let go of the arm.
+        oldest = now - min(self._link.answered[i] for i in self._arm)
         fresh = oldest <= self._spec.safety.feedback_fault
         zero = np.zeros(len(q))
         tau = weight * self._dynamics.gravity(q) if fresh else zero
         for i, angle in self._held.items():
-            q[i] = angle / self._motors[i].scale
+            q[i] = (angle - self._motors[i].offset) / self._motors[i].scale
         return self._frames(q, zero, zero, self._spec.kd, tau, 1.0)
 
     def _tend(self, frames: Sequence[Payload] | None = None) -> None:
@@ -271,11 +289,15 @@ class DamiaoArm:
         ask = {i: [refresh(m.tx)] for i, m in chosen.items()}
         tend = self._tend if self._armed else None
         self._complain(self._link.ask_states(ask, meanwhile=tend), 'is silent')
+        # What a driver that died leaves behind: its motors noticed and switched themselves off.
+        lost = [i for i in chosen if self._link.status[i] is MotorStatus.LOST_COMMUNICATION]
+        clear = {i: [(self._motors[i].tx, CLEAR_ERROR)] for i in lost}
+        self._link.ask_states(clear, (MotorStatus.DISABLED,), tend)
         self._complain([i for i in chosen if not self._link.status[i].healthy], 'has a fault')
+        beyond = outside_limits(self._spec, self._measured())
+        if wrong := [text for i, text in beyond.items() if i in chosen]:
+            raise RobotError(f'{self._spec.name}: not enabled: ' + '; '.join(wrong))
         q = self._link.positions()
-        beyond = [text for i, text in outside_limits(self._spec, q).items() if i in chosen]
-        if beyond:
-            raise RobotError(f'{self._spec.name}: not enabled: ' + '; '.join(beyond))
         zero = np.zeros(len(q))
         limp = self._frames(q, zero, zero, zero, zero, 0.0)
         self._link.burst([limp[i] for i in chosen], self._clock.now())
@@ -292,23 +314,3 @@ class DamiaoArm:
         for i, motor in chosen.items():
             if motor.mode is Mode.POS_FORCE:
                 self._held[i] = self._link.q[i]
-
-    def _complain(self, indices: Iterable[int], what: str) -> None:
-        complain(self._link, self._spec.name, indices, what)
-
-    def _descend(self) -> None:
-        """Damp, let go of the weight over half the time, then wait for rest."""
-        start, half = self._clock.now(), 0.5 * self._descent
-        arm = ~self._spec.gripper
-        while (elapsed := (now := self._clock.now()) - start) < self._descent:
-            state = self.read(now)
-            resting = bool((np.abs(state.v[arm]) < REST_SPEED).all())
-            gone = float(state.age.min()) > self._spec.safety.feedback_fault
-            if gone or (elapsed >= half and resting):
-                return
-            try:
-                weight = max(1.0 - elapsed / half, 0.0)
-                self._link.burst(self._damping(now, weight), now)
-            except BusError:
-                return
-            self._clock.sleep_until(now + self._spec.dt)

@@ -13,7 +13,7 @@ from vla_control.buses.damiao import (
     motor_status,
     REGISTER_ID,
 )
-from vla_control.buses.frames import Frame, FrameBus
+from vla_control.buses.frames import BatchBus, Frame, FrameBus
 from vla_control.core.errors import BusError
 from vla_control.core.messages import Floats, MotorStatus
 from vla_control.core.protocols import Clock
@@ -43,6 +43,7 @@ class DamiaoLink:
         """
         self.motors = tuple(motors)
         self.bus = bus
+        self._batches = bus if isinstance(bus, BatchBus) else None
         self.clock = clock
         self._stall = stall
         self._looked = -math.inf  # [s] when the queue was last known to be empty or asked for
@@ -62,6 +63,7 @@ class DamiaoLink:
             'write_errors': 0,
         }
         self._scale = np.array([m.scale for m in self.motors])
+        self._offset = np.array([m.offset for m in self.motors])
         self._by_rx = {m.rx: i for i, m in enumerate(self.motors)}
         self._by_tx = {m.tx: i for i, m in enumerate(self.motors)}
         self._pending: dict[int, int] = {}  # motor -> register asked for
@@ -69,7 +71,7 @@ class DamiaoLink:
 
     def positions(self) -> Floats:
         """Return the joint positions (n,) [rad, grippers m]; NaN where never heard."""
-        return np.asarray(np.array(self.q) / self._scale)
+        return np.asarray((np.array(self.q) - self._offset) / self._scale)
 
     def velocities(self) -> Floats:
         """Return the joint velocities (n,) [rad/s, grippers m/s]."""
@@ -105,6 +107,9 @@ class DamiaoLink:
         """
         failed: Exception | None = None
         self._looked = now
+        if self._batches is not None:
+            self._batch(self._batches, frames)
+            return
         for arbitration_id, data in frames:
             try:
                 self.bus.send(arbitration_id, data)
@@ -114,6 +119,13 @@ class DamiaoLink:
                 failed = error
         if failed is not None:
             raise BusError(f'cannot send to the motors: {failed}') from failed
+
+    def _batch(self, bus: BatchBus, frames: Iterable[Payload]) -> None:
+        try:
+            bus.send_all(frames)
+        except (BusError, OSError) as error:
+            self.counters['write_errors'] += 1
+            raise BusError(f'cannot send to the motors: {error}') from error
 
     def ask(
         self,
@@ -183,6 +195,19 @@ class DamiaoLink:
         finally:
             self._pending = {}
         return self._replies
+
+    def expect(self, index: int, rid: int) -> None:
+        """Take the next answer of a motor about a register for one; see ``answer``."""
+        self._replies.pop(index, None)
+        self._pending[index] = rid
+
+    def answer(self, index: int) -> float | None:
+        """Return the value of the register that was expected, once; None until it has come."""
+        replies = self._replies.pop(index, None)
+        if replies is None:
+            return None
+        self._pending.pop(index, None)
+        return replies[0][0]
 
     def _wait(self) -> None:
         """Take in what arrives within the next moment."""

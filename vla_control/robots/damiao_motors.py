@@ -12,13 +12,15 @@ from vla_control.buses.damiao import (
     command_id,
     encode_mit,
     encode_pos_force,
+    Homing,
     MitRanges,
     Mode,
     motor_setups,
 )
+from vla_control.buses.damiao_frames import KD_MAX, KP_MAX
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats
-from vla_control.core.spec import JointKind, RobotSpec
+from vla_control.core.spec import JointSpec, RobotSpec
 
 Payload = tuple[int, bytes]  # arbitration id, data
 
@@ -41,8 +43,11 @@ class Motor:
     mode: Mode
     ranges: MitRanges  # full scales of its packed fields
     scale: float  # motor rad per joint unit (rad or metre), signed
+    offset: float  # [rad] motor angle at joint position 0
     speed: float  # [rad/s] position-force: speed limit of the shaft
     current: float  # [1] position-force: share of the drive's largest current
+    full_torque: float  # [N·m] position-force: at a current of 1
+    homing: Homing | None  # how a gripper finds its zero
 
 
 def motors_of(spec: RobotSpec) -> tuple[Motor, ...]:
@@ -62,11 +67,13 @@ def motors_of(spec: RobotSpec) -> tuple[Motor, ...]:
         mode = _MODES[setup.mode]
         if mode is Mode.MIT and joint.kd == 0.0:
             raise ConfigError(f'{where}.kd is 0; the safe action of a mit motor needs damping')
-        scale = setup.rad_per_metre if joint.kind is JointKind.GRIPPER else 1.0
-        current = 0.0
+        scale = setup.scale
+        if mode is Mode.MIT:
+            _check_range(joint, scale, ranges[setup.model], where)
+        current, full = 0.0, 0.0
         if mode is Mode.POS_FORCE:
-            full = FULL_CURRENT_TORQUE.get(setup.model)
-            if full is None:
+            full = FULL_CURRENT_TORQUE.get(setup.model, 0.0)
+            if not full:
                 raise ConfigError(
                     f'{where}.motor: the torque of {setup.model} at full current is not known, '
                     f'only that of {sorted(FULL_CURRENT_TORQUE)}; its force cannot be bounded'
@@ -81,11 +88,28 @@ def motors_of(spec: RobotSpec) -> tuple[Motor, ...]:
                 mode=mode,
                 ranges=ranges[setup.model],
                 scale=scale,
+                offset=setup.offset,
                 speed=setup.speed,
                 current=current,
+                full_torque=full,
+                homing=setup.homing,
             )
         )
     return tuple(motors)
+
+
+def _check_range(joint: JointSpec, scale: float, ranges: MitRanges, where: str) -> None:
+    """Refuse what a frame would quietly cut off."""
+    for key, value, largest in (
+        ('kp', joint.kp / scale**2, KP_MAX),
+        ('kd', joint.kd / scale**2, KD_MAX),
+        ('effort', joint.effort / abs(scale), ranges.torque),
+    ):
+        if value > largest:
+            raise ConfigError(
+                f'{where}.{key} is {getattr(joint, key)}: {value:g} at the motor, where frames '
+                f'carry at most {largest:g}'
+            )
 
 
 def encode_frames(
@@ -112,9 +136,10 @@ def encode_frames(
     :raises CodecError: when a value is not finite.
     """
     scale = np.array([m.scale for m in motors])
+    offset = np.array([m.offset for m in motors])
     fields = zip(
         motors,
-        (q * scale).tolist(),
+        (q * scale + offset).tolist(),
         (v * scale).tolist(),
         (kp / scale**2).tolist(),
         (kd / scale**2).tolist(),

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switching Damiao motors off for sure, and saying which ones do not do as told."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import logging
+
+import numpy as np
 
 from vla_control.buses.damiao import DISABLE
 from vla_control.core.errors import BusError, RobotError
-from vla_control.core.messages import MotorStatus
+from vla_control.core.messages import MotorStatus, RobotState
+from vla_control.core.protocols import Clock
+from vla_control.core.spec import RobotSpec
 from vla_control.robots.damiao_link import DamiaoLink
 
+REST_SPEED = 0.1  # [rad/s] slower than this is rest; four codes of the coarsest motor
 DISABLE_ROUNDS = (3, 10)  # disable frames are sent at least and at most so often
 
 _log = logging.getLogger(__name__)
@@ -46,6 +51,36 @@ def switch_off(link: DamiaoLink, robot: str, indices: Iterable[int], dt: float) 
         [link.motors[i].joint for i in running],
     )
     return False
+
+
+def sink(
+    spec: RobotSpec,
+    clock: Clock,
+    seconds: float,
+    read: Callable[[float], RobotState],
+    damp: Callable[[float, float], None],
+) -> None:
+    """
+    Damp, let go of the weight over half the time, then wait for rest.
+
+    :param seconds: [s] longest time.
+    :param read: measures, given the time [s].
+    :param damp: sends one tick of damping, given the time [s] and the share 0..1 of the weight to
+        carry.
+    """
+    start, half = clock.now(), 0.5 * seconds
+    arm = ~spec.gripper
+    while (elapsed := (now := clock.now()) - start) < seconds:
+        state = read(now)
+        resting = bool((np.abs(state.v[arm]) < REST_SPEED).all())
+        gone = float(state.age.min()) > spec.safety.feedback_fault
+        if gone or (elapsed >= half and resting):
+            return
+        try:
+            damp(now, max(1.0 - elapsed / half, 0.0))
+        except BusError:
+            return
+        clock.sleep_until(now + spec.dt)
 
 
 def complain(link: DamiaoLink, robot: str, indices: Iterable[int], what: str) -> None:

@@ -51,7 +51,8 @@ class DamiaoBus:
             DamiaoMotor(MODELS[s.model], ranges[s.model], s.tx, s.rx, code) for s in setups
         )
         # (n,) motor rad per joint rad or metre
-        self._scale: Floats = np.array([s.rad_per_metre or 1.0 for s in setups])
+        self._scale: Floats = np.array([s.scale for s in setups])
+        self._offset: Floats = np.array([s.offset for s in setups])  # (n,) [rad]
         self._by_id: dict[int, list[DamiaoMotor]] = {}
         self._index()
 
@@ -88,7 +89,7 @@ class DamiaoBus:
         :param v: (n,) [rad/s, grippers m/s]
         :raises SimulationError: when physics has become non-finite.
         """
-        angles = (q * self._scale).tolist()
+        angles = (q * self._scale + self._offset).tolist()
         speeds = (v * self._scale).tolist()
         # A sum is finite only if every term is.
         if not np.isfinite(sum(angles) + sum(speeds)):

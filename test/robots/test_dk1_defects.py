@@ -1,0 +1,205 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The eleven defects reproduced in the DK1's own software (0.3.8), none of which may be ours.
+
+Numbered as they were found; the second of each pair of numbers is what its software does.
+"""
+
+from dataclasses import replace
+
+from dk1_rig import at_rest, ControlledDk1, Dk1Rig
+import numpy as np
+import pytest
+
+from vla_control.buses.damiao import decode_mit, encode_mit, MitRanges, Reg
+from vla_control.core.errors import BusError
+from vla_control.core.messages import MotorStatus
+from vla_control.core.spec import load_robot, RobotSpec
+from vla_control.robots.dynamics import RobotDynamics
+from vla_control.robots.pair import Pair, SharedClock
+from vla_control.safety.supervisor import Event, Mode
+
+FINGER = 'gripper_left'
+
+
+def test_01_an_unplugged_adapter_is_a_fault_and_not_a_frozen_state():
+    arm = ControlledDk1()
+    target = arm.following()
+    arm.rig.device.unplug()
+    snapshot = arm.ticks(2, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.FAULT
+    assert 'gone' in snapshot.reason
+    with pytest.raises(BusError, match='gone'):
+        arm.rig.driver.write(arm.rig.command(), arm.rig.now())
+    snapshot = arm.ticks(50)
+    assert snapshot.measured.status == (MotorStatus.SILENT,) * 7
+    assert (snapshot.measured.age > arm.spec.safety.feedback_fault).all()
+
+
+def test_02_the_state_of_a_silent_motor_is_not_served_for_ever():
+    arm = ControlledDk1()
+    target = arm.following()
+    arm.rig.silence('joint3')
+    limit = arm.spec.safety.feedback_fault
+    snapshot = arm.ticks(round(limit / arm.spec.dt) + 3, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.FAULT
+    assert 'no answer for joint3' in snapshot.reason
+    assert snapshot.measured.status[2] is MotorStatus.SILENT
+    assert snapshot.measured.age[2] > limit
+
+
+def test_03_homing_without_a_stop_ends_within_its_travel_and_not_at_120_rad():
+    rig = Dk1Rig(homed=False)
+    rig.stop = False
+    rig.started()
+    start = rig.motors.motor(FINGER)._q
+    rig.driver.home_gripper(rig.now())
+    for _ in range(15 * 250):  # what the vendor's was still turning after
+        rig.tick(rig.command())
+    assert not rig.driver.homing.running
+    assert rig.driver.homing.needed
+    assert abs(rig.motors.motor(FINGER)._q - start) < 5.7
+
+
+@pytest.mark.parametrize(
+    ('q', 'joint', 'torque'),
+    [([0, -0.1, 0, 0, 0, 0], 1, 0.8886), ([0, 0, -0.1, 0, 0, 0], 2, 6.05)],
+)
+def test_04_gravity_beyond_a_stop_is_gravity_and_not_29_newton_metres(q, joint, torque):
+    dynamics = RobotDynamics.from_spec(load_robot('dk1'))
+    pose = np.array([*q, 0.03])
+    assert dynamics.gravity(pose)[joint] == pytest.approx(torque, abs=0.01)
+    zero = np.zeros(7)
+    np.testing.assert_allclose(
+        dynamics.inverse(pose, zero, zero), dynamics.gravity(pose), atol=1e-9
+    )
+    rig = Dk1Rig(q=pose)
+    rig.started()  # rest is 0.087 rad from these stops, and readings err by that much
+    rig.commands()
+    rig.tick()
+    sent = [s for s in rig.commands() if s.mit]
+    assert sent[joint].tau == pytest.approx(torque, abs=0.02)
+
+
+def test_05_what_is_too_large_saturates_and_does_not_wrap_round():
+    ranges = MitRanges(12.5, 8.0, 28.0)
+    command = decode_mit(ranges, encode_mit(ranges, 13.0, 9.0, 600.0, 5.2, 30.0))
+    assert command == (12.5, 8.0, 500.0, 5.0, 28.0)  # kd 5.2 went out as 0.2, 30 N·m as -26
+    rig = Dk1Rig()
+    rig.started()
+    rig.commands()
+    a = np.full(7, 1e6)
+    wanted = rig.dynamics.inverse(rig.pose, np.zeros(7), a)
+    rig.driver.write(rig.command(a=a), rig.now())
+    for sent, joint, tau in zip(rig.commands(), rig.spec.joints, wanted, strict=True):
+        if sent.mit:
+            assert sent.tau == pytest.approx(np.copysign(joint.effort, tau), abs=0.014)
+
+
+def test_06_torque_is_bounded_by_ratings_and_over_current_is_heard():
+    arm = ControlledDk1()
+    ranges = [m.memory.ranges().torque for m in arm.rig.motors.motors]
+    efforts = [j.effort for j in arm.spec.joints[:6]]
+    # A limit at full scale can never be exceeded by what is read back.
+    assert all(e < r for e, r in zip(efforts, ranges, strict=False))
+    arm.following()
+    arm.rig.motors.motor('joint2').set_fault(0xA)
+    snapshot = arm.ticks(2)
+    assert snapshot.mode is Mode.FAULT
+    assert 'motor of joint2 reports over current' in snapshot.reason
+
+
+def test_07_a_far_target_is_approached_within_the_limits_and_a_fault_outlives_commands():
+    arm = ControlledDk1()
+    target = arm.following().copy()
+    arm.ticks(600, lambda now: at_rest(target, now))
+    arm.rig.commands()
+    target[1] += 0.9
+    arm.ticks(100, lambda now: at_rest(target, now))
+    sent = np.array([s.q for s in arm.rig.commands() if s.joint == 'joint2'])
+    assert np.abs(np.diff(sent)).max() <= arm.spec.joints[1].velocity * arm.spec.dt + 4e-4
+    assert sent[-1] - sent[0] > 0.2
+    arm.ask(Event.E_STOP)
+    arm.rig.commands()
+    snapshot = arm.ticks(100, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.FAULT
+    assert {s.kp for s in arm.rig.commands()} == {0.0}
+
+
+@pytest.mark.parametrize('third', [0x33, 0x55, 0xAA])
+@pytest.mark.parametrize('pending', [False, True])
+def test_08_a_state_whose_third_byte_looks_like_a_register_is_a_state(third, pending):
+    rig = Dk1Rig()
+    rig.started()
+    if pending:
+        rig.driver._link.expect(1, Reg.CTRL_MODE)
+    rig.device.say(0x12, bytes([0x12, 0x8A, third, 0x80, 0x08, 0xFF, 35, 40]), rig.now())
+    state = rig.driver.read(rig.now())
+    assert state.q[1] == pytest.approx(25 * (0x8A00 + third) / 65535 - 12.5)
+    assert state.bus['late_registers'] == 0
+
+
+def test_08_a_register_is_never_a_pose():
+    rig = Dk1Rig()
+    rig.started()
+    before = rig.tick(rig.command())
+    rig.device.say(0x12, bytes.fromhex('0200330a01000000'), rig.now())
+    state = rig.driver.read(rig.now())
+    assert state.q[1] == before.q[1]  # and not -12.48 rad
+    assert state.bus['late_registers'] == 1
+
+
+def test_09_every_tick_reads_the_answers_to_the_tick_before():
+    rig = Dk1Rig()
+    rig.started()
+    rig.tick(rig.command())
+    for _ in range(100):
+        state = rig.tick(rig.command())
+        assert (state.age == 0.0).all()  # heard since the last look
+    assert state.bus['received'] == state.bus['sent']
+
+
+@pytest.mark.parametrize('every', [2, 3, 50])
+def test_10_lost_answers_never_end_the_motion(every):
+    arm = ControlledDk1()
+    target = arm.following()
+    for motor in arm.rig.motors.motors:
+        motor.drop_every = every
+    snapshot = arm.ticks(250, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.RUN
+    assert (snapshot.measured.age <= 2.1 * arm.spec.dt).all()
+
+
+def two_arms():
+    """Left and right as one robot of 14 joints, left first."""
+    spec = load_robot('dk1')
+    parts = {'left': spec, 'right': spec}
+    names = [f'{side}_{j.name}' for side in parts for j in spec.joints]
+    joints = [replace(j, name=n) for j, n in zip(spec.joints * 2, names, strict=True)]
+    return RobotSpec(
+        name='dk1_bimanual',
+        title='two DK1',
+        driver='pair',
+        urdf=spec.urdf,
+        control_rate=spec.control_rate,
+        joints=tuple(joints),
+        home=spec.home * 2,
+        safety=spec.safety,
+        bus={},
+        parts=parts,
+    )
+
+
+def test_11_two_arms_are_one_robot_of_fourteen_joints_left_first():
+    spec = two_arms()
+    left, right = Dk1Rig(), Dk1Rig()
+    right.place('joint1', 0.4)
+    pair = Pair(spec, {'left': left.driver, 'right': right.driver}, SharedClock(left, spec.dt))
+    for rig in (left, right):
+        rig.driver.connect(rig.now())
+    assert [n.split('_')[0] for n in spec.names] == ['left'] * 7 + ['right'] * 7
+    state = pair.read(left.now())
+    assert state.q.shape == (14,)
+    assert state.q[7] == pytest.approx(0.4, abs=2e-4)
+    assert len(state.status) == 14
