@@ -5,11 +5,12 @@
 import pytest
 
 from vla_control.cameras.config import CameraConfig, load_camera, SourceConfig
-from vla_control.cameras.factory import make_camera, session_name
+from vla_control.cameras.factory import make_camera
 from vla_control.cameras.opencv import OpenCvCamera
 from vla_control.cameras.simulated import SimulatedCamera
 from vla_control.cameras.synthetic import SyntheticCamera
 from vla_control.core.errors import CameraError, ConfigError
+from vla_control.core.sessions import session_name
 
 GOOD = """
 name: side

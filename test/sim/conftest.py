@@ -33,7 +33,7 @@ def begin(spec, shared_world, solver):
     """Reset the world to the start of a seed and return it with its start."""
 
     def reset(seed):
-        start = sample_start(spec, shared_world.scene, solver, np.random.default_rng(seed))
+        start = sample_start(spec, shared_world.scene, [solver], np.random.default_rng(seed))
         shared_world.reset(start.layout, start.q)
         return shared_world, start
 

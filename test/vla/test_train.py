@@ -12,6 +12,7 @@ from vla_control.core.errors import PolicyError
 from vla_control.vla.batches import split
 from vla_control.vla.checkpoint import load_model, save_model
 from vla_control.vla.train import StageConfig, train, TrainConfig
+from vla_control.vla.transfer import start_model
 
 
 def configure(folder, out, **changes):
@@ -46,6 +47,13 @@ def test_a_run_leaves_weights_with_their_record_and_a_log(tmp_path):
     lines = [json.loads(s) for s in (tmp_path / 'run' / 'log.jsonl').read_text().splitlines()]
     assert {line['stage'] for line in lines} == {1, 2}
     assert 'validation' in lines[-1]
+
+
+def test_a_model_with_a_diffusion_head_is_trained_alike(tmp_path):
+    write_data(tmp_path)
+    config = configure(tmp_path, 'run', model={**SIZES, 'head': 'diffusion'})
+    model, _ = load_model(train(config))
+    assert model.config.head == 'diffusion'
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
@@ -85,11 +93,32 @@ def test_a_run_from_weights_keeps_their_normalisation(tmp_path):
     assert not torch.equal(model.landmarks.weight, start.landmarks.weight)
 
 
-def test_weights_of_another_shape_are_refused(tmp_path):
+def test_a_run_takes_from_weights_of_another_robot_what_fits(tmp_path):
     write_data(tmp_path)
-    save_model(tmp_path / 'start.safetensors', tiny_model(horizon=6), {})
-    with pytest.raises(PolicyError, match='another shape'):
-        train(configure(tmp_path, 'run', weights=str(tmp_path / 'start.safetensors')))
+    other = tiny_model(joints=(*JOINTS, 'fourth'), absolute=(False, False, True, True))
+    save_model(tmp_path / 'start.safetensors', other, {})
+    weights = str(tmp_path / 'start.safetensors')
+    model, record = load_model(train(configure(tmp_path, 'run', weights=weights)))
+    fresh = record['started_from']['fresh']
+    assert 'state.0.weight' in fresh
+    assert not any(name.startswith(('cameras.', 'backbone.', 'text.')) for name in fresh)
+    assert record['started_from']['taken'] + len(fresh) == len(model.state_dict())
+
+
+def test_what_fits_is_taken_unchanged_and_a_camera_of_one_side_begins_as_the_only_one(tmp_path):
+    theirs = tiny_model(joints=('one',), absolute=(False,))
+    save_model(tmp_path / 'start.safetensors', theirs, {})
+    mine = tiny_model(seed=1, cameras=('front', 'wrist_left', 'wrist_right'))
+    model, _ = start_model(
+        str(tmp_path / 'start.safetensors'), mine.config, lambda: mine.normalisation
+    )
+    given, taken = theirs.state_dict(), model.state_dict()
+    assert torch.equal(taken['landmarks.weight'], given['landmarks.weight'])
+    for name, value in given.items():
+        if name.startswith('cameras.wrist.'):
+            for side in ('left', 'right'):
+                copied = taken[name.replace('.wrist.', f'.wrist_{side}.')]
+                assert torch.equal(copied, value)
 
 
 def test_episodes_that_validate_are_spread_over_the_seeds_and_not_trained_on():

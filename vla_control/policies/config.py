@@ -24,6 +24,11 @@ class PolicyConfig:
     options: dict[str, Any] = field(default_factory=dict)  # checked by the kind
 
 
+def policy_of(robot: str) -> str:
+    """Return the name of a robot's own trained policy."""
+    return f'{Path(robot).stem}_vla'
+
+
 def load_policy_config(name: str) -> PolicyConfig:
     """
     Load a policy's configuration by name, or from a user's own YAML file.

@@ -13,13 +13,14 @@ import numpy as np
 
 from vla_control.core.errors import VlaControlError
 from vla_control.core.spec import load_robot
+from vla_control.policies.config import policy_of
 from vla_control.policies.factory import load_policy, load_policy_config
 from vla_control.runtime.lockstep import LockstepLoop, Timing
 from vla_control.runtime.statistics import percentile, wilson_interval
 from vla_control.runtime.tick_log import TickLog
 from vla_control.safety.checker import worst_ratios
 from vla_control.safety.supervisor import Mode
-from vla_control.sim.kinematics import HandSolver
+from vla_control.sim.kinematics import hand_solvers
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.starts import sample_start
 from vla_control.sim.tasks import Goal, Judge, load_tasks, Task, Verdict
@@ -31,7 +32,7 @@ class Evaluation:
     """What to measure. Episode i uses seed ``seed + i`` for everything random in it."""
 
     robot: str = 'openarm'
-    policy: str = 'openarm_vla'
+    policy: str = ''  # the robot's own if empty
     task: str = 'touch'
     phrasing: str = 'seen'  # seen: as in training; unseen: held-out wordings
     episodes: int = 200
@@ -42,7 +43,8 @@ class Evaluation:
     processes: int = 0  # 0: one a core
 
     def __post_init__(self) -> None:
-        """Check what no type can."""
+        """Name the policy, and check what no type can."""
+        object.__setattr__(self, 'policy', self.policy or policy_of(self.robot))
         tasks = [t.value for t in Task]
         if self.task not in tasks:
             raise VlaControlError(f'unknown task {self.task!r}; there are {tasks}')
@@ -117,10 +119,12 @@ class Evaluator:
         self.config = config
         self.spec = load_robot(config.robot)
         self.world = World(self.spec)
-        self.solver = HandSolver(self.spec, self.world.scene)
+        self.solvers = hand_solvers(self.spec, self.world.scene)
         self.tasks = load_tasks()
         self.policy = load_policy(config.policy, self.spec)
         self.blend = load_policy_config(config.policy).blend
+        self.loop = LockstepLoop  # a bench puts its own way of executing here
+        self.played: LockstepLoop | None = None  # the newest episode's
 
     def run(self, seed: int) -> EpisodeResult:
         """Run one episode to its verdict, the time limit, or a fault."""
@@ -128,12 +132,13 @@ class Evaluator:
         rng = np.random.default_rng(seed)
         goal = Goal(task=Task(config.task), target=COLOURS[int(rng.integers(len(COLOURS)))])
         instruction = self.tasks.instruction(goal, rng, unseen=config.phrasing == 'unseen')
-        start = sample_start(self.spec, self.world.scene, self.solver, rng)
+        start = sample_start(self.spec, self.world.scene, self.solvers, rng)
         log = TickLog(
             self.spec.names, self.spec.dt, round(config.time_limit * self.spec.control_rate) + 1
         )
         timing = Timing(replan=config.replan, delay=config.delay)
-        loop = LockstepLoop(self.spec, self.world, self.policy, self.blend, timing, log)
+        loop = self.loop(self.spec, self.world, self.policy, self.blend, timing, log)
+        self.played = loop
         loop.reset(start.layout, start.q, instruction)
         judge = Judge(self.world, goal)
         began = loop.clock.now()

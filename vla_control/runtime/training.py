@@ -9,7 +9,7 @@ from pathlib import Path
 import time
 from typing import Any
 
-from vla_control.core.spec import load_robot
+from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.sim.demonstrations import generate, generate_layouts, Order, TRAINING_SEED
 from vla_control.vla.train import train, TrainConfig
 
@@ -30,6 +30,7 @@ class Recipe:
     processes: int = 2
     grounding_samples: int = 52_000  # demonstrations and still layouts drawn
     cloning_samples: int = 280_000  # the same; a count, not a time, makes a run repeatable
+    weights: str = ''  # to start from, of any robot, as far as they fit; fresh ones if empty
 
 
 def run_recipe(recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
     started = time.monotonic()
     demos = _make(recipe, 'demonstrations', recipe.demonstrations, recipe.seed, say)
     layouts = _make(recipe, 'layouts', recipe.layouts, LAYOUT_SEED, say)
-    config = _train_config(recipe, spec.names, tuple(bool(g) for g in spec.gripper))
+    config = _train_config(recipe, spec)
     say(f'training into {config.out}; its log is log.jsonl there')
     weights = train(config)
     return {
@@ -56,17 +57,16 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _train_config(
-    recipe: Recipe, joints: tuple[str, ...], absolute: tuple[bool, ...]
-) -> TrainConfig:
+def _train_config(recipe: Recipe, spec: RobotSpec) -> TrainConfig:
     from vla_control.vla.train import StageConfig
 
     return TrainConfig(
         data=str(recipe.out / 'demonstrations'),
         layouts=str(recipe.out / 'layouts'),
         out=str(recipe.out / 'run'),
-        joints=joints,
-        absolute=absolute,
+        joints=spec.names,
+        absolute=tuple(bool(g) for g in spec.gripper),
+        cameras=spec.cameras,
         grounding=StageConfig(
             minutes=0.0, samples=recipe.grounding_samples, demos=16, layouts=64, rate=1e-3
         ),
@@ -75,6 +75,7 @@ def _train_config(
         ),
         processes=recipe.processes,
         seed=recipe.training_seed,
+        weights=recipe.weights,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 
 from vla_control.core.spec import load_robot
-from vla_control.sim.demonstrator import CAMERAS, Demonstrator
+from vla_control.sim.demonstrator import Demonstrator
 from vla_control.sim.experts import CONTROL_DT
 from vla_control.sim.tasks import Task
 from vla_control.vla.dataset import DatasetWriter, LayoutsWriter
@@ -122,7 +122,7 @@ def _meta(order: Order, demonstrator: Demonstrator) -> dict[str, Any]:
     return {
         'robot': order.robot,
         'joints': list(demonstrator.world.spec.names),
-        'cameras': list(CAMERAS),
+        'cameras': list(demonstrator.world.spec.cameras),
         'dt': CONTROL_DT,
         'tasks': list(order.tasks),
         'seed': order.seed,

@@ -20,7 +20,7 @@ from vla_control.core.messages import Floats, Pixels
 from vla_control.core.spec import RobotSpec
 from vla_control.sim.appearance import sample_appearance, Wardrobe
 from vla_control.sim.experts import CONTROL_DT, Expert
-from vla_control.sim.kinematics import HandSolver
+from vla_control.sim.kinematics import hand_solvers, HandSolver
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.servo import IdealServo
 from vla_control.sim.starts import sample_pose, sample_start
@@ -28,7 +28,6 @@ from vla_control.sim.tasks import Goal, Judge, load_tasks, Task, Verdict
 from vla_control.sim.world import World
 from vla_control.vla.dataset import Episode
 
-CAMERAS = ('front', 'wrist')
 RENDERED, STORED = 192, 96  # [px] a picture is rendered large and averaged, as a camera's is
 FIRST_SEED = 500_000  # seeds below are kept for evaluation
 _NOISE = 0.012  # [rad] per tick on the executed command
@@ -60,7 +59,7 @@ class Demonstrator:
         self.world = World(spec)
         self._tasks = tuple(tasks)
         self._book = load_tasks()
-        self._solver = HandSolver(spec, self.world.scene)
+        self._solvers = hand_solvers(spec, self.world.scene)
         self._servo = IdealServo(self.world)
         self._wardrobe = Wardrobe(self.world.model)
 
@@ -73,7 +72,7 @@ class Demonstrator:
         """
         rng = _training_rng(seed)
         world = self.world
-        start = sample_start(world.spec, world.scene, self._solver, rng)
+        start = sample_start(world.spec, world.scene, self._solvers, rng)
         goal = Goal(
             task=self._tasks[int(rng.integers(len(self._tasks)))],
             target=COLOURS[int(rng.integers(len(COLOURS)))],
@@ -91,7 +90,7 @@ class Demonstrator:
                 task=goal.task.value,
                 target=goal.target,
                 seed=seed,
-                images={c: np.stack([r.images[c] for r in rows]) for c in CAMERAS},
+                images={c: np.stack([r.images[c] for r in rows]) for c in world.spec.cameras},
                 states=np.array([r.state for r in rows], dtype=np.float32),
                 commands=np.array([r.command for r in rows], dtype=np.float32),
                 landmarks=np.array([r.landmarks for r in rows], dtype=np.float32),
@@ -106,12 +105,14 @@ class Demonstrator:
         """
         rng = _training_rng(seed)
         world = self.world
-        start = sample_start(world.spec, world.scene, self._solver, rng)
-        q = start.q
+        start = sample_start(world.spec, world.scene, self._solvers, rng)
+        q = start.q.copy()
         if rng.random() < 0.6:
             over = start.layout.cubes[int(rng.integers(len(COLOURS)))]
+            solver = self._nearest(over)
             point = over + rng.normal(0.0, 0.025, size=3) + [0.0, 0.0, rng.uniform(0.03, 0.14)]
-            q = sample_pose(world.spec, world.scene, self._solver, point, rng)
+            drawn = sample_pose(world.spec, world.scene, solver, point, rng)
+            q[solver.joints] = drawn[solver.joints]
         self._wardrobe.wear(sample_appearance(world.model, rng))
         world.reset(start.layout, q)
         return take_pictures(world), world.positions, world.cube_poses[:, :3], world.plate
@@ -122,10 +123,11 @@ class Demonstrator:
 
     def _roll_out(self, goal: Goal, rng: np.random.Generator) -> 'tuple[list[_Row], Verdict]':
         world = self.world
-        expert, judge = Expert(world, self._solver, goal), Judge(world, goal)
+        solver = self._nearest(world.cube_poses[goal.index, :3])
+        expert, judge = Expert(world, solver, goal), Judge(world, goal)
         path = _TickPath(world.positions)
         noise = np.zeros(len(world.spec.joints))
-        sigma = np.where(world.spec.gripper, _FINGER_NOISE, _NOISE)
+        sigma = np.where(world.spec.jaw, _FINGER_NOISE, _NOISE)
         rows: list[_Row] = []
         after = 0
         while len(rows) < _LONGEST and after < _AFTER:
@@ -136,7 +138,11 @@ class Demonstrator:
                     state=world.positions,
                     command=command,
                     landmarks=np.stack(
-                        [world.cube_poses[goal.index, :3], world.pinch, world.plate]
+                        [
+                            world.cube_poses[goal.index, :3],
+                            world.pinch_of(solver.which),
+                            world.plate,
+                        ]
                     ),
                 )
             )
@@ -148,6 +154,9 @@ class Demonstrator:
                 break
             after += judge.verdict is Verdict.SUCCESS
         return rows, judge.verdict
+
+    def _nearest(self, point: Floats) -> HandSolver:
+        return self._solvers[self.world.scene.nearest_hand(point)]
 
     def _execute(self, path: '_TickPath', command: Floats) -> None:
         steps = round(CONTROL_DT / self.world.timestep)
@@ -197,7 +206,10 @@ class _TickPath:
 
 def take_pictures(world: World) -> dict[str, Pixels]:
     """Return what the policy's cameras see, (96, 96, 3) uint8 RGB each."""
-    return {camera: shrink(world.render(camera, RENDERED, RENDERED), STORED) for camera in CAMERAS}
+    return {
+        camera: shrink(world.render(camera, RENDERED, RENDERED), STORED)
+        for camera in world.spec.cameras
+    }
 
 
 def shrink(pixels: Pixels, side: int) -> NDArray[np.uint8]:

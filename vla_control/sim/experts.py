@@ -6,6 +6,7 @@ from enum import Enum
 
 import numpy as np
 
+from vla_control.core.errors import SimulationError
 from vla_control.core.messages import Floats
 from vla_control.sim.kinematics import HandSolver
 from vla_control.sim.tasks import Goal, Task
@@ -14,6 +15,7 @@ from vla_control.sim.world import World
 CONTROL_DT = 0.1  # [s] between the expert's decisions
 _OPEN, _SQUEEZE, _SHUT = 0.034, 0.008, 0.004  # [m] gripper openings
 _FINGER_STEP = 0.012  # [m] per tick
+_FINGER_TURN = 0.2  # [rad] per tick
 _EASE = 0.7  # share of the robot's velocity and acceleration limits used
 _FASTEST = 0.045  # [m] per tick
 _SPEED_UP = 0.015  # [m] per tick, per tick
@@ -41,35 +43,42 @@ class Expert:
     Gives the joint target due one tick from now, from what is measured now.
 
     The arm moves from where it is, not from where it was told to be, so its targets correct
-    whatever pushed it off the path.
+    whatever pushed it off the path. Joints that do not carry its hand go to the robot's home.
     """
 
     def __init__(self, world: World, solver: HandSolver, goal: Goal) -> None:
         """Take on a goal in a world that was just reset."""
+        spec = world.spec
         self._world = world
         self._solver = solver
         self._goal = goal
+        self._home = np.array(spec.home)
+        self._finger, self._shut = _fingers(world, solver, goal)
+        self._finger_step = np.where(spec.jaw, _FINGER_STEP, _FINGER_TURN)
+        # The hand at work does not wait for the other one.
+        self._paced = [m & ~spec.gripper for m in (solver.joints, ~solver.joints)]
         self.phase = Phase.ABOVE
         self._ticks = 0
         self._step = 0.0
-        self._stride = np.zeros(len(world.spec.joints))
+        self._stride = np.zeros(len(spec.joints))
         self._anchor = np.zeros(3)
 
     def act(self) -> Floats:
         """Return the target (n,) [rad, grippers m] due in CONTROL_DT."""
         world = self._world
         q = world.positions
-        here = world.pinch
+        here = world.pinch_of(self._solver.which)
         cube = world.cube_poses[self._goal.index, :3]
         self._ticks += 1
         self._advance(here, cube, q)
         point, opening = self._aim(cube)
         target = self._solver.solve(self._towards(here, point), q, turn=_TURN)
-        target = q + self._ease(target - q)
-        finger = q[world.spec.gripper]
-        target[world.spec.gripper] = finger + np.clip(
-            opening - finger, -_FINGER_STEP, _FINGER_STEP
-        )
+        target = q + self._ease(np.where(self._solver.joints, target, self._home) - q)
+        openings = self._shut.copy()
+        if self._finger is not None:
+            openings[self._finger] = opening
+        step = np.clip(openings - q, -self._finger_step, self._finger_step)
+        target = np.where(world.spec.gripper, q + step, target)
         return np.clip(target, world.spec.lower, world.spec.upper)
 
     def _go(self, phase: Phase, anchor: Floats) -> None:
@@ -80,7 +89,7 @@ class Expert:
         if self._goal.task is Task.TOUCH:
             self._advance_touch(here, cube, q)
             return
-        finger = float(q[self._world.spec.gripper][0])
+        finger = float(q[self._finger or 0])
         holding = bool(np.linalg.norm(cube - here) < 0.035)
         near = float(np.linalg.norm(here - self._aim(cube)[0]))
         match self.phase:
@@ -139,7 +148,7 @@ class Expert:
                 return cube + 0.025 * up, _SHUT
             case Phase.DOWN:
                 # Off to the side a finger would land on the cube: stay higher until over it.
-                aside = np.linalg.norm((world.pinch - grasp)[:2])
+                aside = np.linalg.norm((world.pinch_of(self._solver.which) - grasp)[:2])
                 return grasp + max(0.0, 3.0 * (float(aside) - 0.014)) * up, _OPEN
             case Phase.CLOSE:
                 return self._anchor, _SQUEEZE
@@ -149,7 +158,7 @@ class Expert:
                 return np.array([plate[0], plate[1], self._anchor[2]]), _SQUEEZE
             case Phase.LOWER:
                 rest = world.scene.cubes.side / 2.0 + world.scene.plate.height / 2.0
-                held = world.pinch - cube
+                held = world.pinch_of(self._solver.which) - cube
                 return plate + (rest + 0.002) * up + held, _SQUEEZE
             case Phase.OPEN:
                 return self._anchor, _OPEN
@@ -160,13 +169,15 @@ class Expert:
         """
         Keep a joint step (n,) and its change within what the robot will be allowed.
 
-        All joints are slowed alike, which keeps the hand on its path.
+        All joints of a hand are slowed alike, which keeps it on its path.
         """
         spec = self._world.spec
         change = _EASE * CONTROL_DT**2 * spec.acceleration
         largest = np.minimum(_EASE * CONTROL_DT * spec.velocity, np.abs(self._stride) + change)
-        share = np.max(np.abs(stride) / largest, initial=1.0, where=~spec.gripper)
-        self._stride = stride / share
+        ratio = np.abs(stride) / largest
+        self._stride = stride.copy()
+        for paced in self._paced:
+            self._stride[paced] /= np.max(ratio, initial=1.0, where=paced)
         return self._stride
 
     def _towards(self, here: Floats, point: Floats) -> Floats:
@@ -176,3 +187,23 @@ class Expert:
         wanted = min(_FASTEST, self._step + _SPEED_UP, 0.5 * distance + 0.006, distance)
         self._step = wanted
         return here if distance < 1e-6 else here + gap * (wanted / distance)
+
+
+def _fingers(world: World, solver: HandSolver, goal: Goal) -> tuple[int | None, Floats]:
+    """
+    Return the gripper's index, and the joints (n,) with all fingers as in a touch.
+
+    :raises SimulationError: when the task needs a gripper the hand does not have.
+    """
+    spec, hand = world.spec, world.scene.hands[solver.which]
+    shut = np.array(spec.home)
+    for name, angle in hand.pointing.items():
+        shut[spec.names.index(name)] = angle
+    if hand.gripper:
+        return spec.names.index(hand.gripper), shut
+    if goal.task is not Task.TOUCH:
+        raise SimulationError(
+            f'{spec.name}: the hand {hand.link} has no gripper, so the expert cannot '
+            f'{goal.task.value}; it can {Task.TOUCH.value}'
+        )
+    return None, shut

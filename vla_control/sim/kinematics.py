@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inverse kinematics of the scene's hand: a point to reach, level fingers, a slanted approach."""
 
+from typing import Any
+
 import mujoco
 import numpy as np
 
+from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.dynamics import robot_urdf
-from vla_control.sim.scene import SceneSpec
+from vla_control.sim.scene import Hand, SceneSpec
 
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 _TURN_WEIGHT = 0.1  # [m/rad] one radian of hand orientation counts like this many metres
 _DAMPING = 1e-5  # [m2] of the damped least squares
 _LEAN = 0.05  # share of the way to the posture, per iteration, in the null space
@@ -20,27 +24,36 @@ _MARGIN = 0.05  # [rad] kept inside the soft limits
 class HandSolver:
     """Damped least squares on a copy of the robot; the redundant joint leans to the posture."""
 
-    def __init__(self, spec: RobotSpec, scene: SceneSpec) -> None:
-        """Build from a robot and the hand its scene names."""
-        self._hand = scene.hand
+    def __init__(self, spec: RobotSpec, scene: SceneSpec, which: int = 0) -> None:
+        """
+        Build from a robot and one of the hands its scene names.
+
+        :param which: of the scene's hands.
+        :raises ConfigError: when the hand's posture is not one of its joints.
+        """
+        self.which = which
+        hand = self._hand = scene.hands[which]
         self._model = mujoco.MjModel.from_xml_string(robot_urdf(spec))
         self._data = mujoco.MjData(self._model)
-        self._body = self._model.body(scene.hand.link).id
-        arm = ~spec.gripper
+        self._body = self._model.body(hand.link).id
+        across, approach = np.array(hand.across), np.array(hand.approach)
+        self._frame = np.column_stack([np.cross(across, approach), across, approach])
+        self.joints, self.posture = _joints_of(self._model, spec, hand)
+        arm = self.joints & ~spec.gripper
         self._arm = arm
         joints = [self._model.joint(n) for n, a in zip(spec.names, arm, strict=True) if a]
         self._q = np.array([int(j.qposadr[0]) for j in joints])
         self._v = np.array([int(j.dofadr[0]) for j in joints])
         self._lower = spec.lower[arm] + _MARGIN
         self._upper = spec.upper[arm] - _MARGIN
-        self._posture = np.array(scene.hand.posture)[arm]
+        self._posture = self.posture[arm]
         self._jacobian = np.zeros((6, self._model.nv))
 
     def approach(self, point: Floats) -> Floats:
         """
         Return the wanted hand frame at a point as a rotation (3, 3), columns x, y, z.
 
-        z approaches, y is the direction the fingers open in and is level.
+        z approaches, y is level: the direction the fingers open in, or runs across the palm.
         """
         hand = self._hand
         bearing = np.arctan2(point[1] - hand.shoulder[1], point[0] - hand.shoulder[0])
@@ -85,7 +98,8 @@ class HandSolver:
 
     def _pinch(self) -> tuple[Floats, Floats]:
         rotation = self._data.xmat[self._body].reshape(3, 3)
-        return self._data.xpos[self._body] + rotation @ np.array(self._hand.pinch), rotation.copy()
+        here = self._data.xpos[self._body] + rotation @ np.array(self._hand.pinch)
+        return here, rotation @ self._frame
 
     def _correction(self, arm: Floats, point: Floats, wanted: Floats) -> Floats:
         self._data.qpos[self._q] = arm
@@ -101,6 +115,38 @@ class HandSolver:
         lean = _LEAN * (self._posture - arm)
         step = inverse @ (error - weighted @ lean) + lean
         return np.asarray(np.clip(step, -_LARGEST, _LARGEST))
+
+
+def hand_solvers(spec: RobotSpec, scene: SceneSpec) -> tuple[HandSolver, ...]:
+    """Return a solver for every hand of the scene, in its order."""
+    return tuple(HandSolver(spec, scene, which) for which in range(len(scene.hands)))
+
+
+def _joints_of(model: mujoco.MjModel, spec: RobotSpec, hand: Hand) -> tuple[Mask, Floats]:
+    """
+    Return what carries a hand: a mask (n,), and the robot's home with the hand at its posture.
+
+    Those are the joints between the robot's base and the hand, its gripper and its fingers.
+    """
+    body, chain = int(model.body(hand.link).id), set()
+    while body > 0:
+        chain.add(body)
+        body = int(model.body_parentid[body])
+    mine = np.array(
+        [
+            n == hand.gripper or n in hand.pointing or int(model.joint(n).bodyid[0]) in chain
+            for n in spec.names
+        ]
+    )
+    if len(hand.posture) != int(mine.sum()):
+        names = [n for n, m in zip(spec.names, mine, strict=True) if m]
+        raise ConfigError(
+            f'{spec.name}: the posture of {hand.link} has {len(hand.posture)} values for its '
+            f'joints {names}'
+        )
+    posture = np.array(spec.home)
+    posture[mine] = hand.posture
+    return mine, posture
 
 
 def _turn_towards(start: Floats, end: Floats, most: float) -> Floats:

@@ -34,7 +34,7 @@ def sample_layout(scene: SceneSpec, rng: np.random.Generator) -> Layout:
     for _ in range(1000):
         xy = rng.uniform(low, high, size=(len(COLOURS), 2))
         gaps = np.linalg.norm(xy[:, None] - xy[None], axis=2)[np.triu_indices(len(COLOURS), 1)]
-        if gaps.min() >= cubes.spacing:
+        if gaps.min() >= cubes.spacing and np.abs(xy[:, 1]).min() >= cubes.seam:
             break
     else:
         raise SimulationError(

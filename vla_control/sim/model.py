@@ -114,7 +114,8 @@ def _set_rendering(model: mujoco.MjSpec) -> None:
 
 def _dress_robot(model: mujoco.MjSpec, spec: RobotSpec, scene: SceneSpec) -> None:
     bodies = {body.name for body in model.bodies}
-    unknown = sorted({*scene.collisions, *scene.hand.fingers, scene.hand.link} - bodies)
+    hands = {name for hand in scene.hands for name in (hand.link, *hand.fingers)}
+    unknown = sorted({*scene.collisions, *hands} - bodies)
     if unknown:
         raise SimulationError(
             f'{scene.name}: links {unknown} are not in {spec.urdf}; it has {sorted(bodies)}'
@@ -144,6 +145,8 @@ def _dress_robot(model: mujoco.MjSpec, spec: RobotSpec, scene: SceneSpec) -> Non
         )
         if wanted.kind is JointKind.GRIPPER:
             joint.actfrclimited = False
+            if joint.type == mujoco.mjtJoint.mjJNT_HINGE:
+                joint.damping[0], joint.frictionloss = scene.joints.finger_damping, 0.0
     for equality in model.equalities:
         # The fingers are geared to each other: as stiff as the step allows.
         equality.solref = [2.5 * scene.timestep, 1.0]
@@ -153,7 +156,7 @@ def _dress_robot(model: mujoco.MjSpec, spec: RobotSpec, scene: SceneSpec) -> Non
 def _set_contact(geom: mujoco.MjsGeom, scene: SceneSpec) -> None:
     geom.group = HIDDEN
     geom.contype, geom.conaffinity = _ROBOT_BITS
-    if geom.parent.name in scene.hand.fingers:
+    if any(geom.parent.name in hand.fingers for hand in scene.hands):
         # Rubber pads; torsional friction keeps a cube held by two faces from spinning.
         geom.condim = 4
         geom.friction = [1.6, 0.02, 0.0001]

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds a robot in simulation, and where on it things are; one YAML per robot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
+from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 
 Vector = tuple[float, float, float]
@@ -38,6 +42,7 @@ class Cubes:
     area: Area
     spacing: float  # [m] least distance between centres
     yaw: float  # [rad] largest turn either way
+    seam: float = 0.0  # [m] none lies closer to y = 0, where either of two hands could be meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +73,14 @@ class Hand:
     link: str  # body the grasp frame is fixed to
     pinch: Vector  # [m] middle between the finger tips, in that body
     fingers: tuple[str, ...]  # bodies whose contact counts as touching
-    gripper: str  # joint that opens the fingers
+    gripper: str = ''  # joint that opens the fingers; hands without one give `pointing`
+    pointing: dict[str, float] = field(default_factory=dict)  # [rad] finger joints in a touch
+    approach: Vector = (0.0, 0.0, 1.0)  # in that body, the way the hand goes down
+    across: Vector = (0.0, 1.0, 0.0)  # in that body, at right angles to it, kept level
     pitch: float  # [rad] approach below the horizontal
     shoulder: tuple[float, float]  # [m] x, y the approach direction turns about
     turn: float  # share of the bearing from the shoulder the hand turns by
-    posture: tuple[float, ...]  # (n,) [rad | m] the redundant joint leans to
+    posture: tuple[float, ...]  # [rad | m] the arm's joints and gripper the IK leans to
     home_starts: float  # share of tasks that begin near the robot's home pose
     start: Area  # the pinch point before the other tasks
     start_gripper: Range  # [m] opening before a task
@@ -85,6 +93,7 @@ class JointPhysics:
     damping: float  # [N·m·s/rad]
     frictionloss: float  # [N·m]
     armature: tuple[float, ...]  # (n,) [kg·m2 | kg] rotor inertia seen at the joint
+    finger_damping: float = 0.0  # [N·m·s/rad] of grippers that turn
     gripper_damping: float  # [N·s/m]
     gripper_kp: float  # [N/m] ideal finger servo
     gripper_kd: float  # [N·s/m] ideal finger servo
@@ -103,7 +112,7 @@ class SceneSpec:
     cubes: Cubes
     plate: Plate
     cameras: dict[str, CameraMount]
-    hand: Hand
+    hands: tuple[Hand, ...]  # a file with one hand may say `hand` instead
     joints: JointPhysics
     collisions: tuple[str, ...]  # robot links that can touch things
 
@@ -111,6 +120,22 @@ class SceneSpec:
     def table_top(self) -> float:
         """Height of the table [m]."""
         return self.table.centre[2] + self.table.size[2] / 2.0
+
+    @property
+    def hand(self) -> Hand:
+        """The first hand, and the only one of most robots."""
+        return self.hands[0]
+
+    def nearest_hand(self, point: Floats) -> int:
+        """
+        Return which hand a task is for: the one whose shoulder is nearest, seen from above.
+
+        For two mirrored arms that is the side of y = 0 the point is on.
+
+        :param point: (3,) [m] where the object lies when the task begins.
+        """
+        shoulders = np.array([h.shoulder for h in self.hands])
+        return int(np.linalg.norm(shoulders - point[:2], axis=1).argmin())
 
 
 def load_scene(spec: RobotSpec) -> SceneSpec:
@@ -122,17 +147,26 @@ def load_scene(spec: RobotSpec) -> SceneSpec:
     if not spec.scene:
         raise ConfigError(f'{spec.name}: no scene; add `scene: <name>` for config/scenes/<name>')
     path = find_config('scenes', spec.scene)
-    scene = parse(SceneSpec, load_yaml(path), path.name)
+    scene = parse(SceneSpec, _with_hands(load_yaml(path), path.name), path.name)
     n = len(spec.joints)
-    for key, values in (
-        ('joints.armature', scene.joints.armature),
-        ('hand.posture', scene.hand.posture),
-    ):
-        if len(values) != n:
-            raise ConfigError(f'{path.name}.{key}: {len(values)} values for {n} joints')
-    if scene.hand.gripper not in spec.names:
+    if len(scene.joints.armature) != n:
         raise ConfigError(
-            f'{path.name}.hand.gripper: {scene.hand.gripper!r} is not a joint of '
-            f'{spec.name}: {list(spec.names)}'
+            f'{path.name}.joints.armature: {len(scene.joints.armature)} values for {n} joints'
         )
+    for hand in scene.hands:
+        fingers = (hand.gripper, *hand.pointing) if hand.gripper else tuple(hand.pointing)
+        missing = [name for name in fingers if name not in spec.names]
+        if missing or not fingers:
+            raise ConfigError(
+                f'{path.name}: {hand.link} needs a `gripper`, or `pointing` with its finger '
+                f'joints; {missing} are not joints of {spec.name}: {list(spec.names)}'
+            )
     return scene
+
+
+def _with_hands(data: dict[str, Any], where: str) -> dict[str, Any]:
+    if ('hand' in data) == ('hands' in data):
+        raise ConfigError(f'{where}: give either one `hand` or a list of `hands`')
+    if 'hand' in data:
+        data['hands'] = [data.pop('hand')]
+    return data

@@ -13,9 +13,9 @@ class IdealServo:
     """
     Holds a world to a reference with ``kp (q* - q) + kd (v* - v) + gravity(q)``.
 
-    Gains and effort limits are the spec's; grippers use the scene's finger servo, whose force is
-    bounded as the motor's position-force mode bounds it. For making demonstrations only: it has
-    no bus, no delay and no quantisation.
+    Gains and effort limits are the spec's; sliding grippers use the scene's finger servo, whose
+    force is bounded as the motor's position-force mode bounds it. For making demonstrations only:
+    it has no bus, no delay and no quantisation.
     """
 
     def __init__(self, world: World) -> None:
@@ -23,10 +23,10 @@ class IdealServo:
         spec, joints = world.spec, world.scene.joints
         self._world = world
         self._dynamics = RobotDynamics.from_spec(spec)
-        self._kp = np.where(spec.gripper, joints.gripper_kp, spec.kp)
-        self._kd = np.where(spec.gripper, joints.gripper_kd, spec.kd)
+        self._kp = np.where(spec.jaw, joints.gripper_kp, spec.kp)
+        self._kd = np.where(spec.jaw, joints.gripper_kd, spec.kd)
         bound = np.minimum(spec.effort, joints.gripper_force)
-        self._effort = np.where(spec.gripper, bound, spec.effort)
+        self._effort = np.where(spec.jaw, bound, spec.effort)
 
     def step(self, q: Floats, v: Floats) -> None:
         """

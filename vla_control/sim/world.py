@@ -128,9 +128,18 @@ class World:
 
     @property
     def pinch(self) -> Floats:
-        """The point (3,) between the finger tips [m]."""
-        body = self.data.body(self.scene.hand.link)
-        return np.asarray(body.xpos + body.xmat.reshape(3, 3) @ np.array(self.scene.hand.pinch))
+        """The point (3,) between the finger tips of the first hand [m]."""
+        return self.pinch_of(0)
+
+    def pinch_of(self, hand: int) -> Floats:
+        """
+        Return the point (3,) between the finger tips of a hand [m].
+
+        :param hand: which of the scene's hands.
+        """
+        chosen = self.scene.hands[hand]
+        body = self.data.body(chosen.link)
+        return np.asarray(body.xpos + body.xmat.reshape(3, 3) @ np.array(chosen.pinch))
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -191,7 +200,7 @@ class World:
         """Return (ngeom, ngeom): the cube a finger touches in a contact of two geoms, or -1."""
         model = self.model
         table = np.full((model.ngeom, model.ngeom), -1, dtype=np.int8)
-        bodies = [model.body(name).id for name in self.scene.hand.fingers]
+        bodies = [model.body(name).id for hand in self.scene.hands for name in hand.fingers]
         fingers = np.flatnonzero(np.isin(model.geom_bodyid, bodies))
         for index, colour in enumerate(COLOURS):
             cube = model.geom(NAMES.cube(colour)).id

@@ -8,7 +8,7 @@ the named cube is before stage 2 clones motion (with the landmark loss kept besi
 processes of one thread with averaged gradients beat one process of two threads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 import json
 import math
@@ -25,13 +25,14 @@ from torch import distributed, multiprocessing
 from vla_control.core.errors import PolicyError
 from vla_control.core.spec import load_robot
 from vla_control.vla.batches import Demonstrations, make_normalisation, Sampler, split, Words
-from vla_control.vla.checkpoint import count_parameters, load_model, save_model
-from vla_control.vla.config import ModelConfig, Normalisation
+from vla_control.vla.checkpoint import count_parameters, save_model
+from vla_control.vla.config import ModelConfig
 from vla_control.vla.dataset import Episode, Layouts, load_episodes, load_layouts, load_meta
 from vla_control.vla.model import Vla
 from vla_control.vla.optimise import Optimiser, read_state
 from vla_control.vla.shards import write_json
 from vla_control.vla.text import load_phrasings, TextEncoder
+from vla_control.vla.transfer import start_model
 from vla_control.vla.validate import batch_losses, grounding, imitation
 
 LOG_EVERY = 25  # iterations
@@ -73,7 +74,7 @@ class TrainConfig:
     held_out: float = 0.03  # share of the episodes, at most 48, that validates
     report_minutes: float = 3.0  # between validations, which also write checkpoint and weights
     resume: bool = True  # go on from the checkpoint in `out`
-    weights: str = ''  # to start from, with their normalisation; fresh ones if empty
+    weights: str = ''  # to start from, as far as they fit; fresh ones if empty
     model: dict[str, Any] = field(default_factory=dict)  # fields of ModelConfig to change
 
 
@@ -140,13 +141,16 @@ class _Run:
         self._sampler = Sampler(shape, demos, layouts, words)
         self._test = Sampler(shape, test, layouts, words)
         self._test_words = Sampler(shape, test, layouts, new_words)
-        self._model = _start(config, shape, lambda: make_normalisation(shape, demos, words))
+        self._model, started = start_model(
+            config.weights, shape, lambda: make_normalisation(shape, demos, words)
+        )
         self._judge = Vla(shape, self._model.normalisation).eval()  # holds the moving average
         self._record: dict[str, Any] = {
             'episodes': len(episodes),
             'frames': len(demos),
             'layouts': len(layouts) - self._scenes,
             'parameters': count_parameters(self._model),
+            'started_from': started,
             'data': load_meta(config.data)[:1],
             'layout_data': load_meta(config.layouts)[:1],
         }
@@ -248,17 +252,6 @@ def _command() -> list[str]:
     return [Path(sys.argv[0]).name, *sys.argv[1:]]  # a record names no folder of a machine
 
 
-def _start(config: TrainConfig, shape: ModelConfig, measure: Callable[[], Normalisation]) -> Vla:
-    if not config.weights:
-        return Vla(shape, measure())
-    model, _ = load_model(config.weights)
-    if model.config != shape:
-        raise PolicyError(
-            f'{config.weights} is of another shape than asked for: {model.config}, not {shape}'
-        )
-    return model
-
-
 def _check(episodes: Sequence[Episode], layouts: Layouts, shape: ModelConfig) -> None:
     first = episodes[0]
     for camera in shape.cameras:
@@ -300,6 +293,7 @@ def main() -> None:
         out=args.out,
         joints=spec.names,
         absolute=tuple(bool(g) for g in spec.gripper),
+        cameras=spec.cameras,
         processes=args.processes,
         seed=args.seed,
         weights=args.weights,
