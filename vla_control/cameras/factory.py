@@ -3,7 +3,6 @@
 """From a camera's configuration to the camera."""
 
 from collections.abc import Callable
-import os
 import time
 
 from vla_control.cameras.config import CameraConfig
@@ -12,14 +11,9 @@ from vla_control.cameras.simulated import SimulatedCamera
 from vla_control.cameras.synthetic import SyntheticCamera
 from vla_control.core.errors import ConfigError
 from vla_control.core.protocols import Camera
+from vla_control.core.sessions import session_name
 
 SOURCES = ('opencv', 'simulated', 'synthetic')
-
-
-def session_name(namespace: str = '') -> str:
-    """Return what tells simulations on one machine apart: the ROS domain and the namespace."""
-    domain = os.environ.get('ROS_DOMAIN_ID', '0') or '0'
-    return '-'.join([domain, *(part for part in namespace.split('/') if part)])
 
 
 def make_camera(

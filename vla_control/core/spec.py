@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """RobotSpec: the one place of a robot's limits, gains, motors and safety numbers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import cached_property
+import math
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,7 @@ class SafetySpec:
     chunk_jump: float  # [rad] largest distance of a chunk's first due point from the plan
     chunk_timeout: float  # [s] without a chunk before HOLD latches
     command_timeout: float  # [s] without a joint command before the driver stops
+    enable_timeout: float  # [s] without the enabling device before the driver stops
     feedback_stop: float  # [s] oldest motor answer before the driver ramps to rest
     feedback_fault: float  # [s] oldest motor answer before FAULT
     frozen_feedback: float  # [s] of identical raw feedback in motion before FAULT
@@ -77,6 +80,7 @@ class RobotSpec:
     urdf_args: dict[str, str] = field(default_factory=dict)
     scene: str = ''  # config/scenes/<scene>.yaml for simulation
     cameras: tuple[str, ...] = ()  # names of config/cameras/<name>.yaml mounted by default
+    parts: 'dict[str, RobotSpec]' = field(default_factory=dict)  # in joint order, one bus each
 
     def __post_init__(self) -> None:
         """Check what no type can."""
@@ -90,8 +94,14 @@ class RobotSpec:
             )
         for joint, home in zip(self.joints, self.home, strict=True):
             _check_joint(self.name, joint, home)
-        if self.control_rate <= 0.0:
+        if not 0.0 < self.control_rate < math.inf:
             raise ConfigError(f'{self.name}: control_rate {self.control_rate} must be > 0 Hz')
+        for entry in fields(self.safety):
+            value = getattr(self.safety, entry.name)
+            if not 0.0 <= value < math.inf:
+                raise ConfigError(
+                    f'{self.name}: safety.{entry.name} is {value}, must be a finite number >= 0'
+                )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,9 +114,25 @@ class RobotSpec:
         return 1.0 / self.control_rate
 
     @cached_property
+    def shares(self) -> tuple[slice, ...]:
+        """Where the joints of each part are in every (n,) array."""
+        counts = [len(part.joints) for part in self.parts.values()]
+        ends = [sum(counts[: i + 1]) for i in range(len(counts))]
+        return tuple(slice(end - n, end) for end, n in zip(ends, counts, strict=True))
+
+    @cached_property
     def gripper(self) -> 'np.ndarray[Any, np.dtype[np.bool_]]':
         """Mask of the gripper joints, (n,) bool."""
         return np.array([j.kind is JointKind.GRIPPER for j in self.joints])
+
+    @cached_property
+    def jaw(self) -> 'np.ndarray[Any, np.dtype[np.bool_]]':
+        """
+        Mask of the grippers that slide, (n,) bool: in metres, held by their motor's own loop.
+
+        The other grippers are finger joints in rad, held by a stiffness like the arm.
+        """
+        return np.array([j.kind is JointKind.GRIPPER and j.kp == 0.0 for j in self.joints])
 
     @cached_property
     def lower(self) -> Floats:
@@ -155,14 +181,112 @@ def load_robot(name: str) -> RobotSpec:
     """
     Load a RobotSpec by name, or from a user's own YAML file.
 
+    A file that ``extends`` another takes over its keys, mappings key by key; ``prefix`` goes
+    before the names of its joints. One with ``parts`` is made of other robots, named or given on
+    the spot: their joints, homes and buses follow one another.
+
     :param name: a name in config/robots, or a path ending in ``.yaml``.
     :raises ConfigError: naming the key path, or the robots there are.
     """
     path = find_config('robots', name)
-    return parse(RobotSpec, load_yaml(path), path.name)
+    return _build(load_yaml(path), path.name)
+
+
+def _build(data: dict[str, Any], where: str) -> RobotSpec:
+    data = _prefixed(_extended(data, where, ()))
+    if 'parts' not in data:
+        return parse(RobotSpec, data, where)
+    own = parse(_Composition, data, where)
+    parts = {
+        side: load_robot(part)
+        if isinstance(part, str)
+        else _build(dict(part), f'{where}.parts.{side}')
+        for side, part in own.parts.items()
+    }
+    return _compose(own, parts, where)
+
+
+def _prefixed(data: dict[str, Any]) -> dict[str, Any]:
+    prefix = data.pop('prefix', '')
+    if not prefix:
+        return data
+    joints = [{**joint, 'name': f'{prefix}{joint["name"]}'} for joint in data.get('joints', [])]
+    args = {**data.get('urdf_args', {}), 'prefix': prefix}
+    return {**data, 'joints': joints, 'urdf_args': args}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Composition:
+    """The keys of a robot that is made of others."""
+
+    name: str
+    title: str
+    urdf: str
+    parts: dict[str, Any]  # side -> a robot's name, or the keys of one
+    urdf_args: dict[str, str] = field(default_factory=dict)
+    scene: str = ''
+    cameras: tuple[str, ...] = ()
+
+
+def _compose(own: _Composition, parts: dict[str, RobotSpec], where: str) -> RobotSpec:
+    if not parts:
+        raise ConfigError(f'{where}.parts: none given, such as {{left: openarm_left}}')
+    first = next(iter(parts.values()))
+    for side, part in parts.items():
+        if part.parts:
+            raise ConfigError(f'{where}.parts.{side}: {part.name} is made of parts itself')
+        # One gate and one set of watchdogs judge all joints, in one tick.
+        for key in ('driver', 'control_rate', 'safety'):
+            if getattr(part, key) != getattr(first, key):
+                raise ConfigError(
+                    f'{where}.parts.{side}: {key} differs from that of {first.name}; the parts '
+                    'of a robot share one control tick and one safety section'
+                )
+    return RobotSpec(
+        name=own.name,
+        title=own.title,
+        driver='pair',
+        urdf=own.urdf,
+        urdf_args=own.urdf_args,
+        control_rate=first.control_rate,
+        joints=tuple(j for part in parts.values() for j in part.joints),
+        home=tuple(h for part in parts.values() for h in part.home),
+        safety=first.safety,
+        bus={},
+        scene=own.scene,
+        cameras=own.cameras,
+        parts=parts,
+    )
+
+
+def _extended(data: dict[str, Any], where: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    """Put the keys of a file over those of the file it extends."""
+    base = data.pop('extends', None)
+    if base is None:
+        return data
+    if not isinstance(base, str) or base in seen:
+        raise ConfigError(f'{where}.extends: {base!r} is not another robot; seen {list(seen)}')
+    path = find_config('robots', base)
+    return _merge(_extended(load_yaml(path), path.name, (*seen, base)), data)
+
+
+def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merge(old, value)
+        merged[key] = value
+    return merged
 
 
 def _check_joint(robot: str, joint: JointSpec, home: float) -> None:
+    for key in ('lower', 'upper', 'velocity', 'acceleration', 'jerk', 'effort', 'kp', 'kd'):
+        # A limit that is no number is never exceeded: every comparison with it is false.
+        if not math.isfinite(getattr(joint, key)):
+            raise ConfigError(
+                f'{robot}: {joint.name}.{key} is {getattr(joint, key)}, must be a finite number'
+            )
     if not joint.lower < joint.upper:
         raise ConfigError(
             f'{robot}: {joint.name}: lower {joint.lower} must be below upper {joint.upper}'

@@ -11,25 +11,32 @@ from vla_control.core.errors import ConfigError
 from vla_control.runtime.parameters import check_names, PARAMETERS, Value
 
 HARDWARE = ('real', 'sim', 'mock')
+REQUIRE_ENABLE = ('auto', 'true', 'false')
 _DESCRIPTIONS = {
-    'robot': 'name in config/robots, or a YAML file',
+    'robot': 'name in config/robots, or a YAML file; several with commas between',
     'hardware': 'real motors, simulated motors on the same bus, or an ideal mirror',
     'policy': 'name in config/policies, or a YAML file',
     'instruction': 'what to do, until the instruction topic says otherwise',
     'cameras': 'names in config/cameras with commas between; empty takes those of the robot',
-    'namespace': 'of every node; a second robot gets its own',
+    'namespace': 'of every node; two with a comma between start two robots',
     'launch_rviz': 'show the robot in rviz2',
     'rviz_config': 'file for rviz2; empty takes config/vla_control.rviz',
     'use_sim_time': 'follow /clock, as when playing a recording; refused on real hardware',
     'autostart': 'configure and activate every node',
     'resume': 'follow chunks without waiting for driver_node/resume; refused on real hardware',
+    'require_enable': 'move only while the topic enable says true; auto: on real hardware',
+    'shadow': 'only compare what the policy asks for with what the arm does; nothing moves',
     'log_level': 'debug, info, warn, error or fatal',
     'params_file': 'YAML with parameters that override all others',
 }
+_PER_ROBOT = ('robot', 'policy')
 _RENAMED = {'launch_rviz': 'rviz'}
 _CHOICES = {
     'hardware': HARDWARE,
-    **dict.fromkeys(('launch_rviz', 'use_sim_time', 'autostart', 'resume'), ('true', 'false')),
+    'require_enable': REQUIRE_ENABLE,
+    **dict.fromkeys(
+        ('launch_rviz', 'use_sim_time', 'autostart', 'resume', 'shadow'), ('true', 'false')
+    ),
 }
 
 
@@ -45,6 +52,8 @@ class GraphOptions:
     namespace: str = ''
     autostart: bool = True
     resume: bool = False  # follow chunks at once; simulation and mock only
+    require_enable: str = 'auto'  # one of REQUIRE_ENABLE
+    shadow: bool = False  # chunks are only compared; nothing moves
     use_sim_time: bool = False
     rviz: bool = False
     rviz_config: str = ''
@@ -84,11 +93,17 @@ class GraphOptions:
         """
         if self.hardware not in HARDWARE:
             raise ConfigError(f'hardware {self.hardware!r}; choose one of {list(HARDWARE)}')
+        if self.require_enable not in REQUIRE_ENABLE:
+            raise ConfigError(
+                f'require_enable {self.require_enable!r}; choose one of {list(REQUIRE_ENABLE)}'
+            )
         if self.hardware == 'real' and self.resume:
             raise ConfigError(
                 'real hardware never starts to move by itself; leave `resume` off and call the '
                 'service driver_node/resume when the robot is clear'
             )
+        if self.shadow and self.resume:
+            raise ConfigError('shadow mode moves nothing; leave `resume` off, or `shadow`')
         if self.hardware == 'real' and self.use_sim_time:
             raise ConfigError(
                 'use_sim_time cannot drive real motors; leave it off with hardware real'
@@ -101,6 +116,50 @@ class GraphOptions:
                     f'no node {executable!r}; overrides may name {sorted(PARAMETERS)}'
                 )
             check_names(executable, list(values))
+
+
+def fleet(given: Mapping[str, str]) -> tuple[GraphOptions, ...]:
+    """
+    Read launch arguments for one robot, or for several in namespaces of their own.
+
+    ``robot``, ``policy`` and ``namespace`` may hold several values with commas between; there
+    are as many robots as namespaces, and a single robot or policy is that of all of them.
+
+    :raises ConfigError: naming the argument whose values do not match the namespaces.
+    """
+    spaces = _values(given.get('namespace', ''))
+    if len(spaces) < 2:
+        _refuse_lists(given)
+        return (GraphOptions.from_text(given),)
+    if '' in spaces or len(set(spaces)) < len(spaces):
+        raise ConfigError(f'namespace:={given["namespace"]}; every robot needs one of its own')
+    found = []
+    for index, space in enumerate(spaces):
+        own = {**given, 'namespace': space}
+        for name in _PER_ROBOT:
+            values = _values(given[name]) if name in given else ()
+            if len(values) not in (0, 1, len(spaces)):
+                raise ConfigError(
+                    f'{name}:={given[name]} has {len(values)} values for the {len(spaces)} '
+                    f'namespaces {list(spaces)}; give one for all, or one for each'
+                )
+            if len(values) > 1:
+                own[name] = values[index]
+        found.append(GraphOptions.from_text(own))
+    return tuple(found)
+
+
+def _values(text: str) -> tuple[str, ...]:
+    return tuple(value.strip() for value in text.split(','))
+
+
+def _refuse_lists(given: Mapping[str, str]) -> None:
+    for name in _PER_ROBOT:
+        if ',' in given.get(name, ''):
+            raise ConfigError(
+                f'{name}:={given[name]} are several; give each robot its own namespace, such as '
+                'namespace:=left_cell,right_cell'
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

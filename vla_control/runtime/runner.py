@@ -13,23 +13,21 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from types import FrameType, TracebackType
-from typing import Any, Self
-
-import yaml
+from typing import Self
 
 from vla_control.core.errors import VlaControlError
+from vla_control.runtime.commands import file_name, installed, node_command
 from vla_control.runtime.options import GraphOptions
-from vla_control.runtime.wiring import describe, Graph, NodeSpec
+from vla_control.runtime.wiring import describe, Graph, NodeSpec, RESPAWNS
 
 READY = b'READY=1'  # systemd's word for it, sent by nodes/lifecycle.py
 STARTING = 120.0  # [s] for a node to become active; policies load networks
 LOOK = 0.1  # [s] between looks at the processes
-RESPAWNS = 5
 BACKOFF = 1.0  # [s] before a process is started again
+STEADY = 60.0  # [s] of running after which earlier deaths do not count
 PATIENCE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 PR_SET_PDEATHSIG = 1
 
@@ -43,7 +41,8 @@ class _Child:
     process: 'subprocess.Popen[bytes] | None' = None
     ready: bool = False
     started: float = 0.0  # [s]
-    respawns: int = 0
+    born: bool = False  # whether it has ever been active
+    respawns: int = 0  # in a row
     ended: bool = False  # for good
     again_at: float = field(default=0.0)  # [s] when to start it again
 
@@ -55,7 +54,7 @@ class _Child:
 
 class GraphProcesses:
     """
-    Starts the nodes of a graph in order, watches them, and ends them in reverse order.
+    Starts the nodes of graphs in order, watches them, and ends them in reverse order.
 
     Each is in a session of its own, so that Ctrl-C reaches only the parent, and is told to end
     by the kernel should the parent die.
@@ -63,13 +62,14 @@ class GraphProcesses:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Graph | Sequence[Graph],
         command: 'Callable[[NodeSpec, Path], list[str]] | None' = None,
         patience: Sequence[tuple[signal.Signals, float]] = PATIENCE,
     ) -> None:
         """
         Prepare; nothing is started yet.
 
+        :param graph: several in namespaces of their own; they start and end together.
         :param command: turns a node and a folder for its files into a command line.
         :param patience: signals sent to end a process, each with the time [s] it has.
         """
@@ -81,13 +81,14 @@ class GraphProcesses:
         paths = os.pathsep.join(filter(None, (root, os.environ.get('PYTHONPATH', ''))))
         self._environment = {**os.environ, 'PYTHONPATH': paths}
         self._children: dict[str, _Child] = {}
-        for spec in graph.nodes:
+        graphs = [graph] if isinstance(graph, Graph) else graph
+        for spec in (node for one in graphs for node in one.nodes):
             receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             receiver.bind(str(self._socket_path(spec)))
             receiver.setblocking(False)
             child = _Child(spec, receiver)
             self._selector.register(receiver, selectors.EVENT_READ, child)
-            self._children[spec.name] = child
+            self._children[spec.path] = child
 
     def __enter__(self) -> Self:
         """Return itself; nothing is started yet."""
@@ -107,9 +108,13 @@ class GraphProcesses:
         """Whether every lifecycle node is active and every other runs."""
         return all(c.ready or c.ended for c in self._children.values())
 
-    def pid(self, name: str) -> int | None:
-        """Return the process id of a node, None where it does not run."""
-        child = self._children[name]
+    def pid(self, path: str) -> int | None:
+        """
+        Return the process id of a node, None where it does not run.
+
+        :param path: namespace and name, such as ``left_cell/driver_node``.
+        """
+        child = self._children[path]
         return child.process.pid if child.process is not None and child.running else None
 
     def start(self, timeout: float = STARTING) -> None:
@@ -125,7 +130,7 @@ class GraphProcesses:
             for child in self._children.values():
                 if child.running and not child.ready and now - child.started > timeout:
                     raise VlaControlError(
-                        f'{child.spec.name} is not active after {timeout:.0f} s; the reason may '
+                        f'{child.spec.path} is not active after {timeout:.0f} s; the reason may '
                         'be among its messages above'
                     )
 
@@ -140,11 +145,7 @@ class GraphProcesses:
             if child.process is None and not child.ended and self._due(child):
                 self._launch(child)
         for key, _ in self._selector.select(timeout):
-            child = key.data
-            with contextlib.suppress(BlockingIOError):
-                if READY in child.socket.recv(4096) and not child.ready:
-                    child.ready = True
-                    log.info('%s is active', child.spec.name)
+            self._hear(key.data)
         for child in self._children.values():
             if child.process is not None and child.process.poll() is not None:
                 self._bury(child)
@@ -153,8 +154,8 @@ class GraphProcesses:
         """End every process, what others depend on last; safe to call twice."""
         remaining = [c for c in self._children.values() if c.running]
         while remaining:
-            needed = {name for c in remaining for name in c.spec.after}
-            leaves = [c for c in remaining if c.spec.name not in needed] or remaining
+            needed = {path for c in remaining for path in c.spec.needs}
+            leaves = [c for c in remaining if c.spec.path not in needed] or remaining
             end_processes([c.process for c in leaves if c.process is not None], self._patience)
             remaining = [c for c in remaining if c not in leaves]
         for child in self._children.values():
@@ -163,7 +164,7 @@ class GraphProcesses:
         self._folder.cleanup()
 
     def _due(self, child: _Child) -> bool:
-        waits = [self._children[name] for name in child.spec.after if name in self._children]
+        waits = [self._children[path] for path in child.spec.needs if path in self._children]
         return time.monotonic() >= child.again_at and all(w.ready for w in waits)
 
     def _launch(self, child: _Child) -> None:
@@ -182,11 +183,22 @@ class GraphProcesses:
         child.started = time.monotonic()
         child.ready = not child.spec.lifecycle
 
+    def _hear(self, child: _Child) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := child.socket.recv(4096):
+                if READY in data and not child.ready:
+                    child.ready = child.born = True
+                    log.info('%s is active', child.spec.path)
+
     def _bury(self, child: _Child) -> None:
+        """Start again what has ended, unless it never came up or keeps ending."""
+        self._hear(child)  # it may have been active for a moment
+        if time.monotonic() - child.started > STEADY:
+            child.respawns = 0
         process, child.process, child.ready = child.process, None, False
         status = process.returncode if process is not None else None
-        name = child.spec.name
-        if child.spec.respawn and child.respawns < RESPAWNS:
+        name = child.spec.path
+        if child.spec.respawn and child.born and child.respawns < RESPAWNS:
             child.respawns += 1
             child.again_at = time.monotonic() + BACKOFF
             log.warning('%s ended with status %s; it is started again', name, status)
@@ -197,12 +209,12 @@ class GraphProcesses:
         log.error('%s ended with status %s; the rest goes on without it', name, status)
 
     def _socket_path(self, spec: NodeSpec) -> Path:
-        return Path(self._folder.name) / f'{spec.name}.sock'
+        return Path(self._folder.name) / f'{file_name(spec)}.sock'
 
 
-def run_graph(options: GraphOptions) -> int:
+def run_graph(*fleet: GraphOptions) -> int:
     """
-    Run a graph until Ctrl-C or SIGTERM, or until a vital node ends.
+    Run a graph, or several in namespaces of their own, until Ctrl-C or a vital node ends.
 
     :returns: exit status, 0 when it was asked to end.
     :raises ConfigError: when the options are wrong.
@@ -215,16 +227,19 @@ def run_graph(options: GraphOptions) -> int:
     publisher = installed('robot_state_publisher', 'robot_state_publisher')
     if not publisher:
         log.info('robot_state_publisher is not installed: the driver publishes the description')
-    graph = describe(
-        replace(options, autostart=True, robot_state_publisher=bool(publisher), rviz=False)
-    )
+    graphs = [
+        describe(
+            replace(options, autostart=True, robot_state_publisher=bool(publisher), rviz=False)
+        )
+        for options in fleet
+    ]
     stop = _Stop()
-    with GraphProcesses(graph) as processes:
+    with GraphProcesses(graphs) as processes:
         try:
             while not stop.asked and not processes.ready:
                 processes.look(LOOK)
             if not stop.asked:
-                log.info('%s on %s hardware is up; Ctrl-C ends it', *_title(graph))
+                log.info('%s is up; Ctrl-C ends it', _title(graphs))
             while not stop.asked:
                 processes.look(LOOK)
         except VlaControlError as error:
@@ -232,40 +247,6 @@ def run_graph(options: GraphOptions) -> int:
             return 1
         log.info('ending')
     return 0
-
-
-def node_command(spec: NodeSpec, folder: Path) -> list[str]:
-    """
-    Return the command line of a node, its parameters in a file.
-
-    :param folder: where the file is written.
-    """
-    values = {k: (list(v) or ['']) if isinstance(v, tuple) else v for k, v in _parameters(spec)}
-    file = folder / f'{spec.name}.yaml'
-    content: dict[str, Any] = {'/**': {'ros__parameters': values}}
-    file.write_text(yaml.safe_dump(content, width=10**6))
-    if spec.package == 'vla_control':
-        command = [sys.executable, '-m', f'vla_control.nodes.{spec.executable}']
-    else:
-        command = [installed(spec.package, spec.executable)]
-    command += [*spec.arguments, '--ros-args', '-r', f'__node:={spec.name}']
-    if spec.namespace:
-        command += ['-r', f'__ns:=/{spec.namespace.strip("/")}']
-    for old, new in spec.remappings:
-        command += ['-r', f'{old}:={new}']
-    command += ['--params-file', str(file)]
-    if spec.params_file:
-        command += ['--params-file', spec.params_file]
-    return [*command, '--log-level', spec.log_level]
-
-
-def installed(package: str, executable: str) -> str:
-    """Return the path of a ROS executable, empty where it is not installed."""
-    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
-        path = Path(prefix) / 'lib' / package / executable
-        if prefix and path.is_file():
-            return str(path)
-    return ''
 
 
 def end_processes(
@@ -295,13 +276,8 @@ class _Stop:
         self.asked = True
 
 
-def _parameters(spec: NodeSpec) -> list[tuple[str, Any]]:
-    own = {'autostart': True} if spec.lifecycle else {}
-    return list({**spec.parameters, **own}.items())
-
-
-def _title(graph: Graph) -> tuple[str, str]:
-    return graph.robot.title, graph.options.hardware
+def _title(graphs: Sequence[Graph]) -> str:
+    return ' and '.join(f'{g.robot.title} on {g.options.hardware} hardware' for g in graphs)
 
 
 def _end_with_parent() -> None:

@@ -22,12 +22,16 @@ from vla_control.runtime.topics import (
     DRIVER,
     INTERPOLATOR,
     POLICY,
+    SHADOW,
     SIM,
     topics,
     TopicSpec,
 )
 
 __all__ = ['Graph', 'GraphOptions', 'NodeSpec', 'describe', 'environment']
+
+RESPAWNS = 5  # times in a row a node is started again
+RVIZ_CAMERAS = ('front', 'wrist')  # shown by config/vla_control.rviz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class NodeSpec:
     environment: Mapping[str, str] = field(default_factory=dict)  # in addition to the user's
     lifecycle: bool = True
     after: tuple[str, ...] = ()  # names of nodes that must be active before this one configures
-    respawn: bool = False  # whether it may be started again by itself
+    respawn: bool = False  # whether it is started again; it then configures itself
     vital: bool = True  # whether the rest is pointless without it
     log_level: str = 'info'
     params_file: str = ''
@@ -53,6 +57,16 @@ class NodeSpec:
         """Close the maps."""
         object.__setattr__(self, 'parameters', MappingProxyType(dict(self.parameters)))
         object.__setattr__(self, 'environment', MappingProxyType(dict(self.environment)))
+
+    @property
+    def path(self) -> str:
+        """Namespace and name, which no other node of the machine has."""
+        return f'{self.namespace}/{self.name}'.strip('/')
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Paths of the nodes it comes after."""
+        return tuple(f'{self.namespace}/{name}'.strip('/') for name in self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +101,11 @@ def describe(options: GraphOptions) -> Graph:
     options.check()
     cameras = options.cameras or robot.cameras
     nodes = [_camera(options, name) for name in cameras]
-    nodes += [_policy(options, cameras), _interpolator(options), _driver(options)]
+    follower = _shadow if options.shadow else _interpolator
+    nodes += [_policy(options, cameras), follower(options), _driver(options)]
     if options.hardware == 'sim':
         nodes.insert(0, _simulation(options, cameras))
-    nodes += _tools(options, robot)
+    nodes += _tools(options, robot, cameras)
     return Graph(
         options=options,
         robot=robot,
@@ -136,8 +151,10 @@ def _node(
     vital: bool = True,
 ) -> NodeSpec:
     known = {p.name for p in PARAMETERS[executable]}
-    common = {'robot': options.robot} if 'robot' in known else {}
+    common: dict[str, Value] = {'robot': options.robot} if 'robot' in known else {}
     extra = options.overrides.get(executable, {})
+    if respawn:  # nobody else tells a process that was started again to configure
+        common['autostart'] = options.autostart
     return NodeSpec(
         executable=executable,
         name=name or executable,
@@ -172,18 +189,26 @@ def _policy(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
         'policy': options.policy,
         'instruction': options.instruction,
         'cameras': cameras,
+        'shadow': options.shadow,
     }
-    return _node(options, POLICY, values, vital=False)
+    return _node(options, POLICY, values, respawn=True, vital=False)
 
 
 def _interpolator(options: GraphOptions) -> NodeSpec:
-    return _node(options, INTERPOLATOR, {'policy': options.policy})
+    return _node(options, INTERPOLATOR, {'policy': options.policy}, respawn=True)
+
+
+def _shadow(options: GraphOptions) -> NodeSpec:
+    return _node(options, SHADOW, {'policy': options.policy}, respawn=True, vital=False)
 
 
 def _driver(options: GraphOptions) -> NodeSpec:
+    """Describe the driver, which a person starts again, once the robot has been looked at."""
     values: dict[str, Value] = {
         'hardware': options.hardware,
         'resume_on_activate': options.resume,
+        'require_enable': options.require_enable,
+        'shadow': options.shadow,
         'publish_description': not options.robot_state_publisher,
     }
     return _node(options, DRIVER, values, after=(SIM,) if options.hardware == 'sim' else ())
@@ -197,7 +222,7 @@ def _simulation(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
     return _node(options, SIM, values)
 
 
-def _tools(options: GraphOptions, robot: RobotSpec) -> list[NodeSpec]:
+def _tools(options: GraphOptions, robot: RobotSpec, cameras: tuple[str, ...]) -> list[NodeSpec]:
     """
     Return robot_state_publisher and rviz2.
 
@@ -236,10 +261,19 @@ def _tools(options: GraphOptions, robot: RobotSpec) -> list[NodeSpec]:
                 parameters={'use_sim_time': options.use_sim_time},
                 arguments=('-d', config),
                 environment=environment(images=True),
-                remappings=remappings,
+                remappings=(*remappings, *_shown(cameras)),
                 lifecycle=False,
                 vital=False,
                 log_level=options.log_level,
             )
         )
     return found
+
+
+def _shown(cameras: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Put a robot's first two cameras where rviz looks for those of one arm."""
+    return tuple(
+        (f'camera/{shown}/image_raw', f'camera/{load_camera(camera).name}/image_raw')
+        for shown, camera in zip(RVIZ_CAMERAS, cameras, strict=False)
+        if camera != shown
+    )

@@ -3,6 +3,7 @@
 """From a RobotSpec to the emulated electronics its driver talks to."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,39 @@ def _openarm_in_memory(spec: RobotSpec) -> tuple[Any, Device]:
     return host, MotorServer(end, DamiaoBus(spec))
 
 
+def _pair_on_bus(spec: RobotSpec) -> Device:
+    from vla_control.sim.pair import PairDevice
+
+    with ExitStack() as undo:
+        devices = []
+        for part in spec.parts.values():
+            devices.append(open_device(part))
+            undo.callback(devices[-1].close)
+        undo.pop_all()
+    return PairDevice(spec, devices)
+
+
+def _pair_in_memory(spec: RobotSpec) -> tuple[Any, Device]:
+    from vla_control.sim.pair import PairDevice
+
+    buses, devices = zip(*(loopback(part) for part in spec.parts.values()), strict=True)
+    return buses, PairDevice(spec, devices)
+
+
+def _dk1_on_bus(spec: RobotSpec) -> Device:
+    from vla_control.sim.damiao_adapter import on_pty
+
+    return on_pty(spec)
+
+
+def _dk1_in_memory(spec: RobotSpec) -> tuple[Any, Device]:
+    from vla_control.sim.damiao_adapter import in_memory
+
+    return in_memory(spec)
+
+
 EMULATIONS: dict[str, Emulation] = {
+    'dk1': Emulation(on_bus=_dk1_on_bus, in_memory=_dk1_in_memory),
     'openarm': Emulation(on_bus=_openarm_on_bus, in_memory=_openarm_in_memory),
+    'pair': Emulation(on_bus=_pair_on_bus, in_memory=_pair_in_memory),
 }
