@@ -16,6 +16,8 @@ import tyro
 from vla_control.core.config import available
 from vla_control.core.errors import VlaControlError
 from vla_control.core.spec import load_robot
+from vla_control.policies.config import policy_of
+from vla_control.runtime.bench.command import BenchOptions, run_bench, Subject
 from vla_control.runtime.evaluate import EpisodeResult, evaluate, Evaluation
 
 JsonFlag = Annotated[bool, tyro.conf.arg(help='print one JSON object, alone, on stdout')]
@@ -27,8 +29,8 @@ class Demo:
 
     robot: str = 'openarm'
     """A name in config/robots, or a YAML file."""
-    policy: str = 'openarm_vla'
-    """A name in config/policies, or a YAML file."""
+    policy: str = ''
+    """A name in config/policies, or a YAML file; <robot>_vla if none is given."""
     episodes: int = 5
     seed: int = 7
     time_limit: float = 20.0
@@ -91,6 +93,9 @@ class Train:
     processes: int = 2
     grounding_samples: int = 52_000
     cloning_samples: int = 280_000
+    tasks: tuple[Literal['touch', 'pick', 'place'], ...] = ('touch', 'pick')
+    weights: str = ''
+    """To start from, also of another robot: what fits is taken. Fresh ones if empty."""
     json: JsonFlag = False
 
     def run(self) -> int:
@@ -106,6 +111,8 @@ class Train:
             processes=self.processes,
             grounding_samples=self.grounding_samples,
             cloning_samples=self.cloning_samples,
+            tasks=self.tasks,
+            weights=self.weights,
         )
         report = run_recipe(recipe, Console(stderr=True).print)
         emit(report, self.json, lambda: print(f'weights: {report["weights"]}'))
@@ -113,28 +120,32 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
-    """Compare how chunks become motion: methods, delays and faults, in virtual time."""
+class Bench(BenchOptions):
+    """
+    Measure a part of the system.
 
-    subject: tyro.conf.Positional[Literal['chunks']] = 'chunks'
-    seeds: int = 12
-    quick: bool = False
-    """Only the headline table, without the grid of delays and faults."""
-    output: Path = Path('output')
+    chunks: how chunks become motion; methods, delays and faults, in virtual time.
+    delay: what late answers of the trained policy cost in success, for every way to execute them.
+    estop: from a call of the emergency stop over ROS to the motors, in a simulated graph.
+    loop: what a driver's control cycle costs and how punctual it is, on its emulated bus.
+    safety: the invariants under chunks no policy should send, judged by what went over the bus.
+    soak: hours of virtual time with a fault a minute; nothing may break or grow.
+    """
+
+    subject: tyro.conf.Positional[Subject | Literal['estop']] = 'chunks'
     json: JsonFlag = False
 
     def run(self) -> int:
         """Run it; the exit status is 0 when every bar is kept."""
-        from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench
-        from vla_control.runtime.bench.report import plot_chunks, print_chunks
+        say = Console(stderr=True).print
+        if self.subject == 'estop':
+            from vla_control.nodes.stop_bench import run_stop_bench
 
-        config = ChunkBench(seeds=self.seeds, grid_seeds=0 if self.quick else 4)
-        report = bench_chunks(config)
-        self.output.mkdir(parents=True, exist_ok=True)
-        (self.output / 'chunks.json').write_text(json.dumps(report, allow_nan=False))
-        plot_chunks(report, config, self.output)
-        emit(report, self.json, lambda: print_chunks(report, Console(width=150)))
-        return 0 if all(bar['kept'] for bar in report['bars']) else 1
+            result = run_stop_bench(self, say)
+        else:
+            result = run_bench(self.subject, self, say)
+        emit(result.report, self.json, lambda: result.show(Console(width=150)))
+        return 0 if result.kept else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,31 +153,39 @@ class Run:
     """Start the graph without ros2 launch: the same nodes as bringup.launch.py."""
 
     robot: str = 'openarm'
+    """A name in config/robots, or a YAML file; several with commas between."""
     hardware: str = 'sim'
     """sim, mock or real."""
-    policy: str = 'openarm_vla'
+    policy: str = ''
+    """A name in config/policies, or a YAML file; <robot>_vla if none is given."""
     instruction: str = ''
     namespace: str = ''
+    """Of every node; one for each of several robots, with commas between."""
     cameras: tuple[str, ...] = ()
     """Names in config/cameras; those of the robot if none are given."""
+    require_enable: str = 'auto'
+    """Move only while the topic enable says true: auto (on real hardware), true or false."""
+    shadow: bool = False
+    """Only compare what the policy asks for with what the arm does; nothing moves."""
     log_level: str = 'info'
 
     def run(self) -> int:
         """Run until interrupted."""
+        from vla_control.runtime.options import fleet
         from vla_control.runtime.runner import run_graph
-        from vla_control.runtime.wiring import GraphOptions
 
-        return run_graph(
-            GraphOptions(
-                robot=self.robot,
-                hardware=self.hardware,
-                policy=self.policy,
-                instruction=self.instruction,
-                namespace=self.namespace,
-                cameras=self.cameras,
-                log_level=self.log_level,
-            )
-        )
+        given = {
+            'robot': self.robot,
+            'hardware': self.hardware,
+            'policy': self.policy or ','.join(policy_of(r) for r in self.robot.split(',')),
+            'instruction': self.instruction,
+            'namespace': self.namespace,
+            'cameras': ','.join(self.cameras),
+            'require_enable': self.require_enable,
+            'shadow': str(self.shadow).lower(),
+            'log_level': self.log_level,
+        }
+        return run_graph(*fleet(given))
 
 
 @dataclass(frozen=True, kw_only=True)

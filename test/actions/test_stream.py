@@ -119,6 +119,16 @@ def test_a_long_gap_starts_the_stream_anew():
     assert stream.sample(2.999) is None
 
 
+def test_a_sample_of_the_far_future_does_not_shut_out_what_follows():
+    stream = filled()
+    stream.put(sine(1000.0))
+    now = 1.0 + 8 * DT
+    assert stream.sample(now) is None
+    assert stream.rejected == 1
+    assert stream.put(sine(now))
+    assert stream.sample(now).stamp == now
+
+
 def test_it_knows_its_first_and_last_stamp_and_can_forget():
     stream = filled(count=3)
     assert (stream.first_stamp, stream.last_stamp) == (1.0, 1.0 + 2 * DT)

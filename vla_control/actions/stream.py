@@ -10,6 +10,7 @@ from vla_control.core.messages import Floats, Reference
 
 KEPT = 16  # samples held; more than a consumer ever needs behind it
 EXTRAPOLATION = 3.0  # periods past the newest sample before there is no reference
+AHEAD = 25.0  # periods from now beyond which a sample is no part of the motion
 GAP = 10.0  # periods between samples that are still joined; beyond, the stream starts anew
 
 
@@ -72,6 +73,8 @@ class ReferenceStream:
         :returns: None before the first sample and once the samples have stopped coming.
         """
         samples = self._samples
+        if samples and samples[-1].stamp - now > AHEAD * self._dt:
+            samples = self._drop_future(now)
         i = len(samples) - 1
         while i >= 0 and samples[i].stamp > now:
             i -= 1
@@ -85,6 +88,14 @@ class ReferenceStream:
         if now - left.stamp > EXTRAPOLATION * self._dt * (1.0 + 1e-9):
             return None
         return _beyond(left, now - left.stamp)
+
+    def _drop_future(self, now: float) -> tuple[Reference, ...]:
+        """Forget samples that would be newer than everything that still comes."""
+        samples = self._samples
+        kept = tuple(s for s in samples if s.stamp - now <= AHEAD * self._dt)
+        self._samples = kept
+        self.rejected += len(samples) - len(kept)
+        return kept
 
 
 def _is_sound(reference: Reference, shape: tuple[int, ...]) -> bool:
