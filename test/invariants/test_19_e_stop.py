@@ -1,12 +1,20 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Invariant 19, at the supervisor: an e-stop latches from every mode and survives everything."""
+"""
+Invariant 19: an e-stop latches from every mode, and the next tick already obeys.
+
+At the supervisor, and at the tick that owns the bus, whatever else is going wrong: from the call
+to the first frame that is no motion there is one tick.
+"""
 
 import itertools
 
+from benches import Bench, BusBench
 import numpy as np
 import pytest
 
+from vla_control.core.messages import Reference
+from vla_control.robots.mock import FaultKind, MockFault
 from vla_control.safety.supervisor import Event, Mode, Supervisor
 
 OTHERS = [event for event in Event if event is not Event.RESET]
@@ -32,3 +40,126 @@ def test_nothing_but_a_healthy_reset_ends_it_and_that_does_not_move(spec):
         assert supervisor.fault.reason == 'e-stop'
         assert supervisor.handle(Event.RESET, 3.0, healthy=True) is Mode.HOLD
         assert supervisor.handle(Event.FRESH_COMMAND, 4.0) is Mode.HOLD
+
+
+def ticks_to_safety(bench, feed=None, longest=10):
+    """Press the button and return after how many ticks nothing but the safe action is sent."""
+    bench.driver.log.clear()
+    bench.controller.request(Event.E_STOP)
+    for tick in range(1, longest):
+        bench.tick(1, feed)
+        if bench.driver.log and bench.driver.log[-1] == 'safe':
+            assert bench.mode is Mode.FAULT
+            assert bench.driver.log == ['write'] * (tick - 1) + ['safe']
+            return tick
+    return longest
+
+
+def nonsense(bench, rng):
+    """Feed what no interpreter of chunks should: anything at all."""
+
+    def at(now):
+        n = len(bench.spec.joints)
+        q, v, a = rng.normal(size=(3, n)) * 10 ** rng.uniform(-2, 2)
+        if rng.random() < 0.2:
+            q[rng.integers(n)] = rng.choice([np.nan, np.inf])
+        return Reference(stamp=now + rng.normal() * 0.01, q=bench.home + q, v=v, a=a)
+
+    return at
+
+
+TROUBLES = ['none', 'policy blocked', 'executor starved', 'nonsense', 'motor silent', 'released']
+
+
+@pytest.mark.parametrize('mode', [m for m in Mode if m is not Mode.UNCONFIGURED], ids=str)
+@pytest.mark.parametrize('trouble', TROUBLES)
+def test_the_next_tick_obeys_from_every_mode_whatever_goes_wrong(robot, mode, trouble):
+    rng = np.random.default_rng(19)
+    worst = 0
+    for repeat in range(3):
+        bench = Bench(robot, require_enable=True)
+        bench.held = True
+        bench.bring(mode)
+        feed = bench.swing()
+        if trouble in ('policy blocked', 'executor starved'):
+            feed = None  # no chunk becomes no reference, and nobody hands one over
+        if trouble == 'nonsense':
+            feed = nonsense(bench, rng)
+        if trouble == 'motor silent':
+            fault = MockFault(kind=FaultKind.SILENT, joint=robot.names[0], start=bench.now)
+            bench.driver.inject(fault)
+        if trouble == 'released':
+            bench.held = False
+        if repeat:
+            bench.tick(int(rng.integers(1, 8)), feed)
+        worst = max(worst, ticks_to_safety(bench, feed))
+        before = len(bench.driver.log)
+        for event in (Event.RESUME, Event.HOLD, Event.FRESH_COMMAND, Event.STOPPED):
+            bench.controller.request(event)
+            bench.tick(3, feed)
+        assert set(bench.driver.log[before:]) == {'safe'}, 'it latches'
+    assert worst == 1
+
+
+def test_at_any_of_a_thousand_ticks_of_a_rough_life_it_takes_one_tick(robot):
+    rng = np.random.default_rng(1919)
+    bench = Bench(robot)
+    bench.activate()
+    worst, modes, pressed = 0, set(), 0
+    feed = None
+    while pressed < 1000:
+        luck = rng.random()
+        if luck < 0.2:
+            bench.controller.request(rng.choice([Event.RESUME, Event.HOLD, Event.RESET]))
+        elif luck < 0.3:
+            feed = None
+        elif luck < 0.5:
+            feed = nonsense(bench, rng) if rng.random() < 0.3 else bench.still
+        bench.tick(int(rng.integers(0, 4)), feed)
+        modes.add(bench.mode)
+        worst = max(worst, ticks_to_safety(bench, feed))
+        pressed += 1
+        bench.controller.request(Event.RESET)
+        bench.tick(1)
+        if rng.random() < 0.7:
+            bench.resume()
+            bench.tick(int(rng.integers(1, 6)), bench.still)
+    assert worst == 1
+    assert modes >= {Mode.HOLD, Mode.READY, Mode.RUN}
+
+
+def test_pressed_before_the_motors_are_enabled_it_latches_too(robot):
+    bench = Bench(robot)
+    bench.controller.request(Event.E_STOP)
+    bench.controller.activate(bench.now)
+    bench.tick(50, bench.still)
+    assert bench.mode is Mode.FAULT
+    assert set(bench.driver.log) == {'safe'}
+
+
+def test_pressed_and_reset_at_once_it_was_still_pressed(robot):
+    bench = Bench(robot)
+    swing = bench.run()
+    bench.tick(60, swing)
+    bench.controller.request(Event.E_STOP)
+    bench.controller.request(Event.RESET)
+    bench.tick(1, swing)
+    assert bench.mode in (Mode.HOLD, Mode.FAULT)
+    rest = bench.sent.copy()
+    bench.tick(100, swing)
+    assert np.array_equal(bench.sent, rest), 'motion takes a fresh resume'
+
+
+def test_on_the_wire_the_first_frame_after_it_has_no_stiffness(robot):
+    bench = BusBench(robot)
+    swing = bench.run()
+    bench.tick(20, swing)
+    bench.told()
+    bench.controller.request(Event.E_STOP)
+    bench.tick(1, swing)
+    told = bench.told()
+    assert len(told) == len(robot.joints), 'every motor, once'
+    assert all(
+        sent.kp == 0.0 and sent.v == pytest.approx(0.0, abs=0.02) for sent in told if sent.mit
+    )
+    assert all(sent.kd > 0.0 for sent in told if sent.mit)

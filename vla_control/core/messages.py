@@ -86,6 +86,7 @@ class ActionChunk:
     joints: tuple[str, ...]  # (n,) names, in the order of the columns
     positions: Floats  # (H, n) [rad], grippers [m]
     inference: float = math.nan  # [s] the policy took, for reports; nan where unknown
+    committed: int = 0  # of a prefix: leading steps that are executed whatever comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,3 +143,4 @@ class RobotState:
     temperature: Floats  # (n,) [deg C] the hottest sensor of each motor
     status: tuple[MotorStatus, ...]  # (n,)
     bus: Mapping[str, int] = field(default_factory=dict)  # counters: sent, received, errors, ...
+    faults: tuple[str, ...] = ()  # why the robot as a whole must stop, in words with numbers

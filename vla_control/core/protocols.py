@@ -3,7 +3,7 @@
 """The seams of the system: what a policy, camera, robot and bus must do, and no more."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vla_control.core.messages import (
     ActionChunk,
@@ -106,6 +106,31 @@ class RobotDriver(Protocol):
 
     def close(self, now: float) -> None:
         """Bring the motors to their documented end state and release the bus."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomingReport:
+    """How a gripper's search for its zero stands."""
+
+    needed: bool  # not homed since power-up: held where it is, its commands are ignored
+    running: bool
+    reason: str  # in words
+
+
+@runtime_checkable
+class HomingDriver(Protocol):
+    """What a RobotDriver adds where a gripper does not know its zero after power-up."""
+
+    @property
+    def homing(self) -> HomingReport:
+        """How it stands; any thread may ask."""
+
+    def home_gripper(self, now: float) -> None:
+        """
+        Begin; the ticks that follow do it, and safe_action() ends it. Does nothing once homed.
+
+        :raises RobotError: before enable().
+        """
 
 
 class Dynamics(Protocol):

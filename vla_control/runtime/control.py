@@ -12,12 +12,14 @@ from vla_control.core.errors import BusError, CodecError, RobotError
 from vla_control.core.messages import JointCommand, Reference, RobotState
 from vla_control.core.protocols import RobotDriver
 from vla_control.core.spec import RobotSpec
+from vla_control.runtime.homing import HomingWatch
 from vla_control.runtime.tick_log import TickLog
 from vla_control.safety.gate import Gate
 from vla_control.safety.supervisor import Event, Mode, Supervisor
-from vla_control.safety.watchdog import Watchdogs
+from vla_control.safety.watchdog import EnableWatch, Watchdogs
 
 GRID_SLACK = 1.5  # control periods a tick may be off its nominal instant before the grid moves
+MOVES = (Event.RESUME, Event.HOME)  # what takes an enabling device where one is required
 FIRST_AUTHORITY = 0.2  # share of the velocity limit right after a resume
 
 
@@ -40,15 +42,23 @@ class RobotController:
     """
     Holds a robot inside its limits whatever comes in.
 
-    One thread calls configure, activate, tick and shutdown. Any thread may call put() and
-    request(); both only append and take effect in the next tick.
+    One thread calls configure, activate, tick and shutdown. Any thread may call put(), enable()
+    and request(); they only note what takes effect in the next tick.
     """
 
-    def __init__(self, spec: RobotSpec, driver: RobotDriver, log: TickLog | None = None) -> None:
+    def __init__(
+        self,
+        spec: RobotSpec,
+        driver: RobotDriver,
+        log: TickLog | None = None,
+        *,
+        require_enable: bool = False,
+    ) -> None:
         """
         Compose gate, watchdogs and supervisor around a driver.
 
         :param log: where every tick is recorded, if anywhere.
+        :param require_enable: whether it moves only while an enabling device is held.
         """
         self.spec = spec
         self.driver = driver
@@ -56,11 +66,15 @@ class RobotController:
         self.stream = ReferenceStream(spec.dt)
         self.supervisor = Supervisor()
         self.watchdogs = Watchdogs(spec)
+        self._homing = HomingWatch(driver)
         self.log = log
-        self._requests: deque[Event] = deque()
+        self._enable = EnableWatch(spec.safety.enable_timeout) if require_enable else None
+        self._released = ''  # why nobody allows motion in this tick
+        self._requests: deque[tuple[Event, str]] = deque()
         self._asked = 0
         self._served = 0
-        self._enabled_at = 0.0
+        self._gain_ramp = max(spec.safety.gain_ramp, spec.dt)  # [s]
+        self._gain = 0.0  # share of the stiffness and damping of the spec
         self._running_since = 0.0
         self._resumed_at = np.inf
         self._due = -np.inf
@@ -109,13 +123,19 @@ class RobotController:
         """Take in a joint command, stamped on the tick's own clock."""
         self.stream.put(reference)
 
-    def request(self, event: Event) -> int:
-        """
-        Ask for E_STOP, HOLD, RESUME, RESET or DEACTIVATE.
+    def enable(self, held: bool, now: float) -> None:
+        """Take in a message of the enabling device, arrived at ``now`` [s]."""
+        if self._enable is not None:
+            self._enable.put(held, now)
 
+    def request(self, event: Event, reason: str = '') -> int:
+        """
+        Ask for E_STOP, HOLD, RESUME, RESET, HOME or DEACTIVATE.
+
+        :param reason: in words; that it was requested, when not given.
         :returns: a ticket; it is done once snapshot.served has reached it.
         """
-        self._requests.append(event)
+        self._requests.append((event, reason or f'{event.value} requested'))
         self._asked += 1
         return self._asked
 
@@ -125,6 +145,8 @@ class RobotController:
         self._state = state
         warnings = self._judge(state, now)
         self._serve(state, now)
+        if ended := self._homing.ended():
+            self._end_homing(state, now, ended)
         if self.mode is Mode.FAULT:
             self._act_safely(now)
         elif self.mode is not Mode.UNCONFIGURED:
@@ -140,8 +162,12 @@ class RobotController:
 
     def _judge(self, state: RobotState, now: float) -> tuple[str, ...]:
         """Run the watchdogs; return what they only warn of."""
+        # Looked at in every mode, so that an old release does not stop a later motion.
+        self._released = self._enable.problem(now) if self._enable is not None else ''
         if self.mode in (Mode.UNCONFIGURED, Mode.FAULT):
             return ()
+        if self._released:
+            self.supervisor.handle(Event.RELEASED, now, self._released)
         warnings = []
         for event, reason in self.watchdogs.check(now, state, self._command):
             if event is Event.WARNING:
@@ -152,11 +178,17 @@ class RobotController:
 
     def _serve(self, state: RobotState, now: float) -> None:
         while self._requests:
-            event = self._requests.popleft()
+            event, reason = self._requests.popleft()
             if event is Event.RESET:
                 self._reset(state, now)
+            elif event in MOVES and self._released and self.mode is Mode.HOLD:
+                self.supervisor.refuse(f'{event.value} refused: {self._released}')
+            elif event is Event.RESUME and self._homing.running:
+                self.supervisor.refuse('resume refused: the gripper is being homed')
+            elif event is Event.HOME:
+                self.supervisor.refuse(self._homing.begin(self.mode, now))
             else:
-                self.supervisor.handle(event, now, f'{event.value} requested')
+                self.supervisor.handle(event, now, reason)
                 if event is Event.RESUME:
                     self._resumed_at = now
             self._served += 1
@@ -178,11 +210,20 @@ class RobotController:
         self._align(state, now)
         self.supervisor.handle(Event.RESET, now, 'reset; holding the measured pose')
 
+    def _end_homing(self, state: RobotState, now: float, how: str) -> None:
+        """Hold the gripper where it is now read to be; the arm keeps what it is told."""
+        self.supervisor.refuse(how)
+        if self.mode is not Mode.HOLD or self._command is None:
+            return
+        q = np.where(self.spec.gripper, state.q, self._command.q)
+        self.gate.reset(q)
+        self._command = Reference(stamp=now, q=q, v=self._command.v, a=self._command.a)
+
     def _align(self, state: RobotState, now: float) -> None:
         self.gate.reset(state.q)
         self.watchdogs.reset(now)
         self.stream.clear()
-        self._enabled_at = now
+        self._gain = 0.0
         zero = np.zeros(len(state.q))
         self._command = Reference(stamp=now, q=state.q, v=zero, a=zero)
 
@@ -193,9 +234,11 @@ class RobotController:
         if self.mode is Mode.STOPPING and self.gate.at_rest:
             self.supervisor.handle(Event.STOPPED, now, self.supervisor.reason)
         self._command = Reference(stamp=now, q=command.q, v=command.v, a=command.a)
-        gain = min(1.0, (now - self._enabled_at) / self.spec.safety.gain_ramp)
+        # Counted in ticks: enabling and clearing may have taken long, which is no reason to jump.
+        self._gain = min(1.0, self._gain + self.spec.dt / self._gain_ramp)
+        told = JointCommand(q=command.q, v=command.v, a=command.a, gain=self._gain)
         try:
-            self.driver.write(JointCommand(q=command.q, v=command.v, a=command.a, gain=gain), now)
+            self.driver.write(told, now)
         except (BusError, CodecError) as error:
             self.supervisor.handle(Event.FAULT, now, str(error))
 
@@ -207,15 +250,15 @@ class RobotController:
         """
         if self.mode not in (Mode.READY, Mode.RUN):
             return None
+        timeout = self.spec.safety.command_timeout
         reference = self.stream.sample(self._on_grid(now))
         if self.mode is Mode.READY:
             if reference is None or self.stream.first_stamp < self._resumed_at:
                 return None
             self.supervisor.handle(Event.FRESH_COMMAND, now, 'following joint commands')
             self._running_since = now
-        elif reference is None and now - self._fed > self.spec.safety.command_timeout:
-            limit = self.spec.safety.command_timeout
-            self.supervisor.handle(Event.STARVED, now, f'no joint command for {limit} s')
+        elif reference is None and not 0.0 <= now - self._fed <= timeout:
+            self.supervisor.handle(Event.STARVED, now, f'no joint command for {timeout} s')
         if reference is not None:
             self._fed = now
             self._source = reference.source

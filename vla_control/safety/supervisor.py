@@ -33,12 +33,14 @@ class Event(Enum):
     FRESH_COMMAND = 'fresh command'  # made after the resume
     HOLD = 'hold'  # the operator asks for a stop
     STARVED = 'starved'  # commands stopped coming
+    RELEASED = 'released'  # nobody holds the enabling device
     STOPPED = 'stopped'  # what is sent is at rest
     FEEDBACK_LATE = 'feedback late'
     WARNING = 'warning'  # to be reported, changes nothing
     FAULT = 'fault'
     E_STOP = 'e-stop'
     RESET = 'reset'  # the operator clears a fault
+    HOME = 'home'  # the operator asks for a gripper's zero to be found; changes no mode
     DEACTIVATE = 'deactivate'
 
 
@@ -59,7 +61,7 @@ def _table() -> Mapping[tuple[Mode, Event], Mode]:
     table[Mode.UNCONFIGURED, Event.ALIGNED] = Mode.HOLD
     table[Mode.HOLD, Event.RESUME] = Mode.READY
     table[Mode.READY, Event.FRESH_COMMAND] = Mode.RUN
-    for event in (Event.HOLD, Event.FEEDBACK_LATE):
+    for event in (Event.HOLD, Event.RELEASED, Event.FEEDBACK_LATE):
         table[Mode.READY, event] = Mode.HOLD
         table[Mode.RUN, event] = Mode.STOPPING
     table[Mode.RUN, Event.STARVED] = Mode.STOPPING

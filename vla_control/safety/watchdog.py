@@ -62,7 +62,7 @@ class Watchdogs:
             watches the stream itself.
         :return: most urgent first within each watchdog; empty when all is well.
         """
-        found: list[Finding] = []
+        found: list[Finding] = [(Event.FAULT, reason) for reason in state.faults]
         self._check_age(state, found)
         self._check_status(state, command, found)
         self._check_temperature(state, found)
@@ -82,7 +82,7 @@ class Watchdogs:
         A fault a motor has latched is no reason here: the reset is what clears it, and it
         faults again in the next tick if it stays.
         """
-        found: list[Finding] = []
+        found: list[Finding] = [(Event.FAULT, reason) for reason in state.faults]
         self._check_age(state, found)
         self._check_temperature(state, found)
         for name, status in zip(self._spec.names, state.status, strict=True):
@@ -179,6 +179,45 @@ class Watchdogs:
     def _name(self, which: Mask, value: Callable[[int], str]) -> str:
         names = self._spec.names
         return ', '.join(f'{names[i]} ({value(int(i))})' for i in np.flatnonzero(which))
+
+
+class EnableWatch:
+    """
+    Watches an enabling device: a stream that says it is held, at 20 Hz or more.
+
+    Any thread may put; one thread asks. A release or a gap between two looks is not missed,
+    however short, because it was counted when it was put in.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        """
+        Begin with nobody holding it.
+
+        :param timeout: [s] without a message before it counts as released.
+        """
+        self._timeout = timeout
+        self._heard = (False, -np.inf)  # held, [s] of arrival
+        self._losses = 0
+        self._seen = 0
+
+    def put(self, held: bool, now: float) -> None:
+        """Take in a message; ``now`` [s] is its arrival on the receiver's clock."""
+        if not held or not now - self._heard[1] <= self._timeout:
+            self._losses += 1
+        self._heard = (held, now)
+
+    def problem(self, now: float) -> str:
+        """Say why the robot may not move, or may not have since the last look; else empty."""
+        losses, self._seen = self._losses - self._seen, self._losses
+        held, heard = self._heard
+        limit = _ms(self._timeout)
+        if np.isinf(heard):
+            return 'the enabling device was never heard; hold it, or publish on the topic enable'
+        if not held:
+            return 'the enabling device is not held'
+        if not now - heard <= self._timeout:
+            return f'the enabling device is silent for {_ms(now - heard)}, limit {limit}'
+        return f'the enabling device was let go, or silent for over {limit}' if losses else ''
 
 
 def _ms(seconds: float) -> str:
