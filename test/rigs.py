@@ -8,7 +8,7 @@ import numpy as np
 
 from vla_control.buses.damiao import decode_mit, decode_pos_force, motor_setups
 from vla_control.buses.loopback import LoopbackBus
-from vla_control.core.messages import JointCommand
+from vla_control.core.messages import JointCommand, MotorStatus
 from vla_control.core.spec import JointKind, load_robot
 from vla_control.robots.dynamics import RobotDynamics
 from vla_control.robots.mock import FaultKind, Mock, MockFault
@@ -35,6 +35,19 @@ class Rig:
     """What the conformance suite needs of a robot, whatever it is made of."""
 
     wire = True  # whether its frames can be looked at
+    fault_status = MotorStatus.OVERLOAD  # what a broken motor reports
+
+    @property
+    def per_tick(self):
+        """Return how many frames a command takes at least."""
+        return len(self.spec.joints)
+
+    def mates(self, joint):
+        """Return the joints that fall silent with one, itself included."""
+        return [self.spec.names.index(joint)]
+
+    def mend(self, joint):
+        """Take away what broke a motor, where clearing its fault alone does not."""
 
     def command(self, **change):
         n = len(self.spec.joints)
@@ -62,8 +75,8 @@ class MockRig(Rig):
 
     wire = False
 
-    def __init__(self):
-        self.spec = load_robot('openarm')
+    def __init__(self, robot='openarm'):
+        self.spec = load_robot(robot)
         self.driver = Mock(self.spec)
         self._now = 0.0
 

@@ -24,6 +24,7 @@ HOMES = {
     'rclpy': ('nodes/',),
     'can': ('buses/',),
     'serial': ('buses/',),
+    'cyclonedds': ('buses/',),
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 

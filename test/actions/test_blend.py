@@ -17,6 +17,7 @@ from vla_control.actions.blend import (
 )
 from vla_control.actions.spline import interpolate
 from vla_control.core.errors import ConfigError
+from vla_control.core.rtc import RtcVariant
 
 
 def test_an_empty_section_means_the_defaults():
@@ -32,12 +33,22 @@ def test_every_key_is_read():
     assert (config.temporal_ensemble_coeff, config.fade, config.fade_min) == (0.05, 0.4, 0.1)
 
 
+def test_both_variants_of_real_time_chunking_have_a_name():
+    for variant in RtcVariant:
+        section = {'method': 'rtc', 'rtc': {'variant': variant.value, 'overlap': 0.3}}
+        config = parse_blend(section, 'x')
+        assert (config.method, config.rtc.variant) == (BlendMethod.RTC, variant)
+
+
 @pytest.mark.parametrize(
     ('section', 'message'),
     [
         ({'metod': 'splice'}, "unknown key 'metod'.*did you mean 'method'"),
         ({'method': 'splise'}, "'splise' is not one of.*did you mean 'splice'"),
-        ({'method': 'rtc'}, "'rtc' needs a policy that continues a prefix"),
+        ({'reach': 0.0}, 'blend.reach is 0.0 s, must be > 0'),
+        ({'rtc': {'variant': 'exact'}}, "'exact' is not one of.*guided.*constant_velocity"),
+        ({'rtc': {'beta': 0.0}}, 'blend.rtc.beta is 0.0, must be > 0'),
+        ({'rtc': {'delay': -0.1}}, 'blend.rtc.delay is -0.1 s, must be >= 0'),
         ({'f_cut': 0.0}, 'blend.f_cut is 0.0 Hz, must be > 0'),
         ({'f_cut': 'fast'}, 'f_cut: expected float'),
         ({'average': 1.0}, 'blend.average is 1.0, must be >= 0 and < 1'),

@@ -81,13 +81,20 @@ def test_a_reference_is_read_only():
 
 
 def test_the_verdict_tells_of_the_seam():
+    executor, _, policy = in_motion()
+    verdict = executor.offer(policy.chunk(0.4), 0.5)
+    assert verdict.accepted
+    assert (verdict.reason, verdict.note) == ('', '')
+    assert verdict.seam.delay == pytest.approx(0.6 - 0.4)  # ticks have been given up to there
+    assert verdict.seam.skipped == 5
+
+
+def test_what_was_seen_at_rest_is_not_past_when_it_comes():
     executor = aligned()
     ticks(executor, 0, 50)
     verdict = executor.offer(steady_chunk(stamp=0.1, dt=0.02), 0.2)
-    assert verdict.accepted
-    assert verdict.reason == ''
     assert verdict.seam.delay == pytest.approx(0.1 + DT)
-    assert verdict.seam.skipped == 5
+    assert verdict.seam.skipped == 0
 
 
 def test_a_refused_chunk_leaves_the_motion_as_it_was():
@@ -175,18 +182,19 @@ def test_a_chunk_in_time_after_starving_goes_on_without_resume():
 
 def test_too_long_without_a_chunk_latches_until_resume():
     executor, _, _ = in_motion(horizon=20)
-    ticks(executor, 150, int(TIMEOUT / DT) - 2)
+    end = int((20 / 30 + TIMEOUT) / DT)  # the last due point, and as long again as is allowed
+    ticks(executor, 150, end - 2)
     assert executor.held == ''
-    ticks(executor, int(TIMEOUT / DT) - 2, 400)
+    ticks(executor, end - 2, 500)
     assert 'no action chunk for' in executor.held
-    held = ticks(executor, 400, 450)
-    verdict = executor.offer(steady_chunk(stamp=1.8, pose=held.q[-1]), 1.8)
+    held = ticks(executor, 500, 550)
+    verdict = executor.offer(steady_chunk(stamp=2.2, pose=held.q[-1]), 2.2)
     assert 'held: no action chunk' in verdict.reason
-    executor.resume(1.8)
-    np.testing.assert_array_equal(ticks(executor, 450, 460).q[0], held.q[-1])
-    early = executor.offer(steady_chunk(stamp=1.7, pose=held.q[-1]), 1.84)
+    executor.resume(2.2)
+    np.testing.assert_array_equal(ticks(executor, 550, 560).q[0], held.q[-1])
+    early = executor.offer(steady_chunk(stamp=2.1, pose=held.q[-1]), 2.24)
     assert 'before the robot was aligned or resumed' in early.reason
-    assert executor.offer(steady_chunk(stamp=1.82, pose=held.q[-1]), 1.84).accepted
+    assert executor.offer(steady_chunk(stamp=2.22, pose=held.q[-1]), 2.24).accepted
 
 
 def test_a_long_chunk_may_be_executed_to_its_end():

@@ -35,9 +35,7 @@ def test_a_hurried_process_does_not_hurry_its_children():
         'policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK\n'
         'print(said.split()[0], policy, child.stdout.strip())'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     said, policy, child = done.stdout.split()
     assert (said, policy) in (('SCHED_FIFO', '1'), ('no', '0'))
     assert child == '0'

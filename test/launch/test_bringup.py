@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from stubs import LAUNCH, load, Record
 
 from vla_control.runtime.options import launch_arguments
-from vla_control.runtime.wiring import describe, GraphOptions
+from vla_control.runtime.wiring import describe, GraphOptions, RESPAWNS
 
 pytestmark = pytest.mark.ros
 
@@ -60,6 +60,26 @@ def test_it_starts_exactly_the_nodes_of_the_wiring(description, hardware):
         }
 
 
+def test_two_namespaces_start_two_robots_that_wait_only_for_their_own(description):
+    actions = description.run(
+        robot='openarm_left,openarm', namespace='left_cell,right_cell', hardware='sim'
+    )
+    found = of_kind(actions, 'LifecycleNode', 'Node')
+    paths = {(n.namespace, n.name) for n in found}
+    assert len(paths) == len(found)
+    for cell, wrist in (('left_cell', 'camera_wrist_left'), ('right_cell', 'camera_wrist')):
+        names = {name for space, name in paths if space == cell}
+        assert {'sim_node', 'driver_node', 'policy_node', wrist} <= names
+    handlers = [h.args[0] for h in of_kind(actions, 'RegisterEventHandler')]
+    waiting = [t for t in handlers if getattr(t, 'goal_state', '') == 'active']
+    assert len(waiting) == 2, 'the driver of each robot'
+    for transition in waiting:
+        (change,) = transition.entities
+        event = change.kwargs.get('event') or change.args[0]
+        matched = event.lifecycle_node_matcher.args[0]
+        assert matched.namespace == transition.target_lifecycle_node.namespace
+
+
 def test_text_parameters_stay_text(description):
     found = nodes(description.run(instruction='1'))
     value = found['policy_node'].parameters[0]['instruction']
@@ -71,13 +91,23 @@ def test_nodes_are_activated_once_configured_and_only_then(description):
     handlers = [h.args[0] for h in of_kind(actions, 'RegisterEventHandler')]
     transitions = [h for h in handlers if type(h).__name__ == 'OnStateTransition']
     ready = [t for t in transitions if t.goal_state == 'inactive']
-    assert len(ready) == 6
+    assert len(ready) == 2, 'the simulation and the driver'
     assert all(t.start_state == 'configuring' for t in ready), 'or they restart themselves'
     sim = nodes(actions)['sim_node']
     waiting = [t for t in transitions if t.goal_state == 'active']
-    assert len(waiting) == 3, 'two cameras and the driver wait for the simulation'
+    assert len(waiting) == 1, 'the driver waits for the simulation'
     assert all(t.target_lifecycle_node is sim for t in waiting)
-    assert len(of_kind(actions, 'EmitEvent')) == 3, 'the others configure at once'
+    assert len(of_kind(actions, 'EmitEvent')) == 1, 'the simulation configures at once'
+
+
+@pytest.mark.parametrize('autostart', ['true', 'false'])
+def test_what_is_started_again_configures_itself_and_a_driver_never_is(description, autostart):
+    found = nodes(description.run(autostart=autostart))
+    again = {name for name, node in found.items() if node.respawn}
+    assert again == {'camera_front', 'camera_wrist', 'policy_node', 'interpolator_node'}
+    for name in again:
+        assert found[name].parameters[0]['autostart'] is (autostart == 'true')
+        assert found[name].respawn_max_retries == RESPAWNS
 
 
 def test_without_autostart_nothing_is_told_to_change_state(description):
@@ -91,7 +121,7 @@ def test_the_end_of_a_vital_node_is_the_end_of_all(description):
     actions = description.run(hardware='mock')
     handlers = [h.args[0] for h in of_kind(actions, 'RegisterEventHandler')]
     exits = [h for h in handlers if type(h).__name__ == 'OnProcessExit']
-    assert {h.target_action.name for h in exits} == {'interpolator_node', 'driver_node'}
+    assert {h.target_action.name for h in exits} == {'driver_node'}
     running, ending = Record(is_shutdown=False), Record(is_shutdown=True)
     for handler in exits:
         (shutdown,) = handler.on_exit(None, running)

@@ -191,5 +191,7 @@ def test_a_wrong_policy_file_is_named(tmp_path, wrong, right, message):
         load_policy(str(path), SPEC)
 
 
-def test_the_blend_section_of_the_shipped_model_is_the_splice():
-    assert load_policy_config('openarm_vla').blend.method.value == 'splice'
+def test_the_shipped_model_continues_its_own_motion_and_slows_down_for_late_answers():
+    blend = load_policy_config('openarm_vla').blend
+    assert (blend.method.value, blend.rtc.variant.value) == ('rtc', 'guided')
+    assert blend.reach == 0.4

@@ -99,10 +99,16 @@ def test_pixels_joints_and_prefix_arrive_as_they_are(launch):
     assert ask(worker, 'mean wrist', images=images).positions[0, 0] == pixels[::2, ::2].mean()
     assert ask(worker, 'first').positions[0, 0] == 2.5
     prefix = ActionChunk(
-        stamp=1.0, dt=0.1, joints=('a', 'b'), positions=frozen_floats([[0.5, 0.25]])
+        stamp=1.0,
+        dt=0.1,
+        joints=('a', 'b'),
+        positions=frozen_floats([[0.5, 0.25]]),
+        committed=7,
     )
     assert worker.submit(observe('go'), prefix)
     assert answer(worker).positions[0, 0] == 0.75
+    assert worker.submit(observe('committed'), prefix)
+    assert answer(worker).positions[0, 0] == 7.0
 
 
 def test_only_one_request_is_in_flight(launch):

@@ -39,7 +39,9 @@ class Scripted:
         elif word == 'short':
             horizon = 3
         value = self.asked if prefix is None else float(prefix.positions.sum())
-        if word == 'mean':
+        if word == 'committed':
+            value = float(prefix.committed)
+        elif word == 'mean':
             value = float(observation.images[rest].pixels.mean())
         elif word == 'first':
             value = float(observation.joints.positions[0])

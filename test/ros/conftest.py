@@ -87,3 +87,10 @@ def graph(ros):
     graph = Graph()
     yield graph
     graph.close()
+
+
+@pytest.fixture(scope='module')
+def shared_graph(ros):
+    graph = Graph()
+    yield graph
+    graph.close()

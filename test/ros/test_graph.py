@@ -75,7 +75,7 @@ def test_a_simulated_robot_waves_and_ends_in_order(graph, processes):
     )
     assert graph.call('left/driver_node/reset').success, 'the driver takes the new pose over'
     graph.spin_until(lambda: modes[-1].data.startswith('HOLD'), 'HOLD')
-    names = [c.name for c in describe(GraphOptions(policy='hold')).nodes][:6]
+    names = [c.path for c in describe(GraphOptions(policy='hold', namespace='left')).nodes][:6]
     pids = [p for p in map(processes.pid, names) if p]
     assert len(pids) == 6
     processes.stop()

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chunks move the robot as far as they are sound, and the operator has the last word."""
 
+import dataclasses
+
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
 from sensor_msgs.msg import JointState
@@ -92,6 +95,42 @@ def test_a_script_of_chunks_brings_the_robot_to_its_target(graph, driver, interp
     )
     assert any(s.data.startswith('RUN') for s in states)
     assert interpolator.core.quality(0.0).accepted > 0
+
+
+def test_the_quality_of_the_motion_is_told_live(graph, driver, interpolator):
+    topic = 'interpolator_node/quality'
+    statuses = graph.heard(DiagnosticStatus, topic, qos.reader(topic))
+    target = driver.controller.snapshot.measured.q + np.where(SPEC.gripper, 0.0, 0.1)
+    script = Script(graph, target)
+    graph.spin_until(lambda: script.measured is not None, 'joint_states')
+    resume(graph)
+
+    def figures():
+        return {v.key: v.value for v in statuses[-1].values} if statuses else {}
+
+    graph.spin_until(lambda: int(figures().get('accepted', 0)) > 3, 'figures')
+    assert float(figures()['delay_used_p50']) >= float(figures()['delay_true_p50']) > 0.0
+    late = script.chunk
+    script.chunk = lambda: dataclasses.replace(late(), stamp=late().stamp - 0.4)
+    graph.spin_until(
+        lambda: 'after their images' in statuses[-1].message and statuses[-1].level == b'\x01',
+        'a warning in plain words',
+    )
+
+
+def test_a_driver_that_is_gone_is_named_and_its_plan_forgotten(graph, driver, interpolator):
+    script = Script(graph, driver.controller.snapshot.measured.q)
+    graph.spin_until(lambda: script.measured is not None, 'joint_states')
+    resume(graph)
+    graph.spin_until(lambda: mode(driver) is Mode.RUN, 'RUN')
+    graph.executor.remove_node(driver)
+    graph.spin_until(lambda: interpolator._turn is None, 'it lets go')
+    assert 'driver_node is gone' in interpolator.reports()[-1].message
+    graph.executor.add_node(driver)
+    graph.spin_until(lambda: mode(driver) is Mode.HOLD, 'HOLD')
+    graph.spin_until(lambda: not interpolator._gone, 'it is back')
+    resume(graph)
+    graph.spin_until(lambda: mode(driver) is Mode.RUN, 'RUN again')
 
 
 def test_the_robot_holds_when_chunks_stop_coming(graph, driver, interpolator):

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from vla_control.core.errors import VlaControlError
-from vla_control.runtime.runner import end_processes, GraphProcesses, node_command
-from vla_control.runtime.wiring import describe, GraphOptions
+from vla_control.runtime.commands import node_command
+from vla_control.runtime.runner import end_processes, GraphProcesses
+from vla_control.runtime.wiring import describe, GraphOptions, RESPAWNS
 
 READY = """
 import os, signal, socket, sys, time
@@ -29,6 +30,7 @@ open(sys.argv[1] + '/starts', 'a').write(sys.argv[2] + '\\n')
 """
 STAY = READY + 'ready()\nwhile True: time.sleep(0.01)\n'
 DIE = READY + 'ready()\nsys.exit(3)\n'
+REFUSE = READY + 'sys.exit(1)\n'
 NEVER_READY = READY + 'while True: time.sleep(0.01)\n'
 STUBBORN = STAY.replace(
     'signal.signal(signal.SIGINT, leave)',
@@ -86,7 +88,7 @@ def test_a_vital_node_that_ends_is_named_with_its_status(start):
 
 
 def test_the_rest_goes_on_without_a_policy(start, caplog):
-    processes = start(policy_node=DIE, interpolator_node=STAY)
+    processes = start(policy_node=DIE.replace('ready()\nsys', 'sys'), interpolator_node=STAY)
     look_until(processes, lambda: 'policy_node ended with status 3' in caplog.text)
     look_until(processes, lambda: processes.ready)
     assert processes.pid('interpolator_node')
@@ -96,6 +98,25 @@ def test_a_camera_that_ends_is_started_again(start, tmp_path):
     processes = start(camera_front=DIE)
     look_until(processes, lambda: (tmp_path / 'starts').exists())
     look_until(processes, lambda: len(lines(tmp_path / 'starts')) > 1)
+
+
+def test_an_interpolator_that_keeps_ending_ends_the_rest(start, tmp_path, monkeypatch):
+    monkeypatch.setattr('vla_control.runtime.runner.BACKOFF', 0.0)
+    processes = start(interpolator_node=DIE)
+    with pytest.raises(VlaControlError, match='interpolator_node ended with status 3'):
+        look_until(processes, lambda: False)
+    assert len(lines(tmp_path / 'starts')) == 1 + RESPAWNS
+
+
+def test_what_never_was_active_is_not_tried_again(start, tmp_path):
+    processes = start(interpolator_node=REFUSE)
+    with pytest.raises(VlaControlError, match='interpolator_node ended with status 1'):
+        look_until(processes, lambda: False)
+    assert len(lines(tmp_path / 'starts')) == 1
+
+
+def test_a_driver_is_not_started_again_by_itself():
+    assert not describe(GraphOptions(policy='hold')).node('driver_node').respawn
 
 
 def test_a_node_that_never_becomes_active_is_named(start):

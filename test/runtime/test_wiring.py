@@ -81,6 +81,12 @@ def test_a_namespace_is_on_every_node_and_keeps_frames_apart():
     assert graph().node('robot_state_publisher').remappings == ()
 
 
+def test_rviz_shows_the_cameras_a_robot_has():
+    assert not graph(rviz=True).node('rviz2').remappings
+    both = graph(robot='openarm_bimanual', rviz=True).node('rviz2').remappings
+    assert both == (('camera/wrist/image_raw', 'camera/wrist_left/image_raw'),)
+
+
 def test_somebody_publishes_the_description_of_the_robot():
     found = graph()
     urdf = found.node('robot_state_publisher').parameters['robot_description']
@@ -103,6 +109,7 @@ def test_overrides_come_last():
         ({'hardware': 'fake'}, 'choose one of'),
         ({'hardware': 'real', 'resume': True}, 'never starts to move by itself'),
         ({'hardware': 'real', 'use_sim_time': True}, 'cannot drive real motors'),
+        ({'shadow': True, 'resume': True}, 'shadow mode moves nothing'),
         ({'robot': 'openram'}, "did you mean 'openarm'"),
         ({'policy': 'hodl'}, "did you mean 'hold'"),
         ({'cameras': ('frnt',)}, "did you mean 'front'"),
@@ -160,6 +167,18 @@ def test_the_example_parameter_file_lists_every_parameter_with_its_default():
         assert set(sections[node]) == {p.name for p in table}
 
 
+def test_in_shadow_mode_nobody_commands_the_robot():
+    found = graph(shadow=True)
+    assert 'interpolator_node' not in names(found)
+    assert {n.name for n in found.nodes if n.parameters.get('shadow')} == {
+        'policy_node',
+        'driver_node',
+    }
+    (topic,) = (t for t in found.topics if t.name == 'joint_command')
+    assert not {n.executable for n in found.nodes} & set(topic.publishers)
+    assert 'shadow_node' not in names(graph())
+
+
 def test_the_middleware_profile_of_images_has_room_for_them(monkeypatch):
     monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
     space = '{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}'
@@ -204,7 +223,8 @@ def test_the_aggregator_finds_every_report_a_place():
         'driver_node: loop',
         'camera_front: front',
         'policy_node: hold',
-        'interpolator_node: motion',
+        'interpolator_node: quality',
+        'shadow_node: quality',
         'sim_node: physics',
     ):
         assert any(w in report for w in words), report

@@ -1,6 +1,6 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The flow head has the right shapes, learns, and the whole model follows the instruction."""
+"""Every head has the right shapes, learns, and the whole model follows the instruction."""
 
 from dataclasses import replace
 
@@ -23,8 +23,9 @@ def test_a_head_gives_a_loss_for_each_sample_and_a_chunk_for_each_memory(name):
     assert head.sample(memory, torch.randn_like(actions)).shape == actions.shape
 
 
-def test_sampling_depends_on_nothing_but_memory_and_noise():
-    config = tiny_config()
+@pytest.mark.parametrize('name', sorted(HEADS))
+def test_sampling_depends_on_nothing_but_memory_and_noise(name):
+    config = tiny_config(head=name)
     head = make_head(config)
     memory, noise = torch.randn(2, 7, config.width), torch.randn(2, config.horizon, config.n)
     first = head.sample(memory, noise)
@@ -37,8 +38,9 @@ def test_an_unknown_head_lists_those_there_are():
         make_head(replace(tiny_config(), head='crystal ball'))
 
 
-def test_training_lowers_the_loss_and_the_chunk_follows_the_instruction():
-    model, encoder = tiny_model(), TextEncoder()
+@pytest.mark.parametrize('name', sorted(HEADS))
+def test_training_lowers_the_loss_and_the_chunk_follows_the_instruction(name):
+    model, encoder = tiny_model(head=name), TextEncoder()
     sentences = ('touch the red cube', 'touch the blue cube')
     text = torch.stack([torch.from_numpy(encoder.encode(s)) for s in sentences]).repeat(8, 1)
     wanted = torch.tensor([1.0, -1.0]).repeat(8)[:, None, None].expand(-1, 4, 3)

@@ -8,7 +8,7 @@ Smoothing can cost success (ACT ensembling took transfer-cube from 87.6 % to 70.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 import math
@@ -21,6 +21,7 @@ from vla_control.actions.spline import CubicSpline
 from vla_control.core.config import parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats
+from vla_control.core.rtc import RtcConfig
 
 TAPER = 0.25  # [s] over which the old plan's weight vanishes before its last due point
 LONGEST_MEMORY = 32  # chunks an ensemble averages at most
@@ -40,20 +41,17 @@ class BlendConfig:
     """The ``blend`` section of a policy's configuration; times in s, whatever its step."""
 
     method: BlendMethod = BlendMethod.SPLICE
-    f_cut: float = 3.0  # [Hz] motion faster than this is smoothed away; splice only
+    f_cut: float = 3.0  # [Hz] motion faster than this is smoothed away; splice and rtc
     average: float = 0.3  # weight of the plan where it overlaps the chunk, 0..<1; splice only
     fade: float = 1.0  # [s] over which the gap at a seam fades out, while the chunk lasts
     patience: float = 8.0  # fades a gap may take to stay within the limits; then the gate limits
     fade_min: float = 0.25  # [s] shortest fade, for chunks that end sooner
     temporal_ensemble_coeff: float = 0.01  # weight exp(-c * age rank), oldest first; ensemble
+    reach: float | None = None  # [s] after its capture a chunk is good for; slowed for late ones
+    rtc: RtcConfig = field(default_factory=RtcConfig)  # how the policy continues the plan; rtc
 
     def __post_init__(self) -> None:
         """Check what no type can."""
-        if self.method is BlendMethod.RTC:
-            raise ConfigError(
-                "blend.method 'rtc' needs a policy that continues a prefix, and none here does "
-                "yet; use 'splice', which joins any policy's chunks"
-            )
         if not self.f_cut > 0.0:
             raise ConfigError(f'blend.f_cut is {self.f_cut} Hz, must be > 0 (3.0 suits most arms)')
         if not 0.0 <= self.average < 1.0:
@@ -66,6 +64,10 @@ class BlendConfig:
             )
         if not self.patience >= 1.0:
             raise ConfigError(f'blend.patience is {self.patience}, must be >= 1 (times the fade)')
+        if self.reach is not None and not self.reach > 0.0:
+            raise ConfigError(
+                f'blend.reach is {self.reach} s, must be > 0; leave it out to use chunks whole'
+            )
         if not math.isfinite(self.temporal_ensemble_coeff):
             raise ConfigError(
                 f'blend.temporal_ensemble_coeff is {self.temporal_ensemble_coeff}, must be finite'

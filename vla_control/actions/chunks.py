@@ -26,7 +26,7 @@ class CheckedChunk:
 
     stamp: float  # [s] capture time
     dt: float  # [s]
-    times: Floats  # (H,) [s] when each step is due
+    times: Floats  # (H,) [s] when each step is due, by the plan's clock
     positions: Floats  # (H, n) [rad], grippers [m]
     due: int  # index of the first step not yet due at the splice instant
     clipped: int  # cells that had to be moved inside the soft limits
@@ -40,15 +40,17 @@ def check_chunk(
     pose_at: Callable[[float], Floats],
     newest: float = -math.inf,
     since: float = -math.inf,
+    clock: Callable[[float], float] = float,
 ) -> CheckedChunk:
     """
     Return the chunk in the robot's joint order, or refuse it.
 
     :param now: [s] when it came in, on the clock of the stamps.
-    :param start: [s] the splice instant; steps due before it are skipped.
-    :param pose_at: the plan in execution: the pose (n,) [rad, m] it has at a time [s].
+    :param start: [s] the splice instant by the plan's clock; steps due before it are skipped.
+    :param pose_at: the plan in execution: the pose (n,) [rad, m] it has at a time of its clock.
     :param newest: [s] stamp of the newest chunk in the plan.
     :param since: [s] when the robot was aligned or resumed; what was seen before is void.
+    :param clock: the plan's clock [s] at a time of the stamps [s]; the same if not given.
     :raises ChunkRejected: with what is wrong, where, and what would be right.
     """
     order = _joint_order(chunk.joints, spec.names)
@@ -59,8 +61,8 @@ def check_chunk(
             f'dt is {dt:g} s, must be {SHORTEST_STEP:g} to {LONGEST_STEP:g} s between steps'
         )
     _check_order(stamp, newest, since)
-    times: Floats = stamp + dt * np.arange(1.0, len(positions) + 1.0)
-    due = _first_due(stamp, times, now, start, spec)
+    times: Floats = clock(stamp) + dt * np.arange(1.0, len(positions) + 1.0)
+    due = _first_due(stamp, dt, times, now, start, spec)
     _check_jump(positions[due], pose_at(float(times[due])), spec)
     inside = np.minimum(np.maximum(positions, spec.lower), spec.upper)
     clipped = int(np.count_nonzero(inside != positions))
@@ -143,7 +145,9 @@ def _check_order(stamp: float, newest: float, since: float) -> None:
         )
 
 
-def _first_due(stamp: float, times: Floats, now: float, start: float, spec: RobotSpec) -> int:
+def _first_due(
+    stamp: float, dt: float, times: Floats, now: float, start: float, spec: RobotSpec
+) -> int:
     """Return the index of the first step that is not due before the splice."""
     ahead = stamp - now
     if ahead > spec.safety.future_stamp:
@@ -152,11 +156,13 @@ def _first_due(stamp: float, times: Floats, now: float, start: float, spec: Robo
             'accepted (safety.future_stamp); are the clocks of policy and robot the same?'
         )
     due = int(np.searchsorted(times, start))
-    if due == len(times):
+    length = dt * len(times)
+    late = max(start - float(times[-1]), now - stamp - length)
+    if due == len(times) or now - stamp > length:  # the latter also where the plan stood still
         raise ChunkRejected(
-            f'entirely past: captured {now - stamp:.3f} s ago, its last step was due '
-            f'{start - times[-1]:.3f} s before it could start; the policy is too slow for its '
-            f'{len(times)} steps of {times[-1] - stamp:.3f} s'
+            f'entirely past: captured {now - stamp:.3f} s ago, its last step was due {late:.3f} s '
+            f'before it could start; the policy is too slow for its {len(times)} steps of '
+            f'{length:.3f} s'
         )
     return due
 
@@ -167,8 +173,10 @@ def _check_jump(first: Floats, pose: Floats, spec: RobotSpec) -> None:
     worst = int(np.argmax(jump))
     if jump[worst] > spec.safety.chunk_jump:
         hint = ''
-        in_radians = np.where(spec.gripper, 0.0, np.abs(np.radians(first) - pose))
-        if in_radians.max() <= spec.safety.chunk_jump:
+        # One joint may be in degrees among others in radians: only those that jump are asked.
+        jumps = jump > spec.safety.chunk_jump
+        in_radians = np.abs(np.radians(first) - pose)
+        if bool((in_radians[jumps] <= spec.safety.chunk_jump).all()):
             hint = '; these look like degrees, the chunk must be in radians'
         raise ChunkRejected(
             f'{spec.names[worst]} would jump {jump[worst]:.3f} rad, from {pose[worst]:.3f} to '

@@ -10,6 +10,7 @@ import numpy as np
 
 from vla_control.actions.blend import BlendConfig, Memory
 from vla_control.actions.chunks import check_chunk
+from vla_control.actions.pace import Pace, Rhythm
 from vla_control.actions.plan import Plan, resting_plan, stopping_plan
 from vla_control.actions.quality import Quality, QualityMeter
 from vla_control.actions.splice import Seam, splice
@@ -28,6 +29,7 @@ class Verdict:
     accepted: bool
     reason: str  # why not, empty when accepted
     seam: Seam | None = None  # of the splice, when accepted
+    note: str = ''  # what had to be done for it, empty if nothing
 
 
 class ChunkExecutor:
@@ -54,6 +56,8 @@ class ChunkExecutor:
         self._aligned_at = -math.inf
         self._last: Reference | None = None
         self._memory = (0, Memory())  # epoch, chunks
+        self._rhythm = (0, Rhythm())  # epoch, arrivals
+        self._note = ''
         self._meter = QualityMeter(~spec.gripper)
 
     @property
@@ -62,10 +66,16 @@ class ChunkExecutor:
         return self._held
 
     @property
+    def note(self) -> str:
+        """Why the plan is played more slowly than it was made; empty where it is not."""
+        return self._note
+
+    @property
     def starved(self) -> bool:
         """Whether no due point lay ahead at the last tick."""
         plan = self._current()
-        return plan is None or self._last is None or self._last.stamp > plan.end
+        last = self._last
+        return plan is None or last is None or plan.pace.clock(last.stamp) > plan.end
 
     @property
     def at_rest(self) -> bool:
@@ -102,10 +112,10 @@ class ChunkExecutor:
         try:
             seam = self._offer(chunk, now)
         except ChunkRejected as error:
-            self._meter.reject(str(error))
+            self._meter.reject(str(error), now)
             return Verdict(accepted=False, reason=str(error))
-        self._meter.accept(seam.delay, seam.clipped, seam.position_gap, seam.velocity_gap)
-        return Verdict(accepted=True, reason='', seam=seam)
+        self._meter.accept(chunk, seam, now)
+        return Verdict(accepted=True, reason='', seam=seam, note=self._note)
 
     def tick(self, now: float) -> Reference:
         """
@@ -122,15 +132,16 @@ class ChunkExecutor:
         last = self._last
         if last is not None and not abs(now - last.stamp) <= CLOCK_JUMP:
             plan = self._flush(last, now)
-        elif plan.has_chunk and now > plan.end and not self._held:
-            self._check_timeout(plan, now)
-        state = plan.at(now)
+        clock, rate, _ = plan.pace.at(now)
+        if plan.has_chunk and clock > plan.end and not self._held:
+            self._check_timeout(plan, (clock - plan.end) / rate)
+        state = plan.pace.warp(now, plan.at(clock))
         state.setflags(write=False)
         reference = Reference(
-            stamp=now, q=state[0], v=state[1], a=state[2], source=plan.source_at(now)
+            stamp=now, q=state[0], v=state[1], a=state[2], source=plan.source_at(clock)
         )
         self._last = reference
-        self._meter.tick(reference, plan.stamp, now > plan.end, plan.start)
+        self._meter.tick(reference, plan.stamp, clock > plan.end, plan.start)
         return reference
 
     def hold(self, now: float, reason: str = 'hold requested') -> None:
@@ -142,8 +153,17 @@ class ChunkExecutor:
         plan = self._current()
         if plan is None or self._held:
             return
-        stop = stopping_plan(self.spec, self._epoch + 1, now, plan.at(now), plan.grippers)
-        self._renew(replace(stop, previous=plan.trimmed(now)))
+        clock, rate, _ = plan.pace.at(now)
+        stop = stopping_plan(
+            self.spec,
+            self._epoch + 1,
+            clock,
+            plan.at(clock),
+            plan.grippers,
+            plan.pace,
+            max(rate, plan.pace.after),
+        )
+        self._renew(replace(stop, previous=plan.trimmed(clock)))
         self._held = reason
 
     def resume(self, now: float) -> None:
@@ -157,7 +177,8 @@ class ChunkExecutor:
 
     def quality(self, now: float) -> Quality:
         """Return what the motion was like since the last align."""
-        return self._meter.snapshot(now)
+        plan = self._current()
+        return self._meter.snapshot(now, plan.pace.at(now)[1] if plan else 1.0)
 
     def _current(self) -> Plan | None:
         """Return the plan in execution; one spliced while its epoch ended does not count."""
@@ -169,6 +190,7 @@ class ChunkExecutor:
         self._anchor = plan
         self._epoch = plan.epoch
         self._plan = plan
+        self._note = ''
 
     def _offer(self, chunk: ActionChunk, now: float) -> Seam:
         plan = self._current()
@@ -181,32 +203,54 @@ class ChunkExecutor:
         last = self._last
         seen = last.stamp if last else now
         start = max(now, seen) + SPLICE_LEAD * self.spec.dt
+        pace = plan.pace.resumed(start, plan.rest_time)
         checked = check_chunk(
             chunk,
             self.spec,
             now,
-            start,
+            pace.clock(start),
             lambda t: plan.at(t)[0],
             newest=plan.stamp,
             since=self._aligned_at,
+            clock=pace.clock,
         )
+        at_rest = pace is not plan.pace
+        rhythm = self._rhythm_of(plan)
+        rhythm.arrived(now)
+        steps, age = len(checked.times), start - checked.stamp
+        rate, self._note = rhythm.fit(steps * checked.dt, steps, age, pace.after, self.blend.reach)
+        pace = pace.changed(start, rate, at_rest)
         epoch, memory = self._memory
         memory = memory if epoch == plan.epoch else Memory()
         seen = max(seen, now - CLOCK_JUMP)  # a tick later than that does not ask the plan
         joined, seam, memory = splice(
-            plan, checked, start, now, seen, self.spec, self.blend, memory
+            plan,
+            checked,
+            pace.clock(start),
+            now,
+            pace.clock(seen),
+            self.spec,
+            self.blend,
+            memory,
         )
         self._memory = (plan.epoch, memory)
-        self._plan = joined
-        return seam
+        self._plan = replace(joined, pace=pace)
+        return replace(seam, time=start, delay=start - checked.stamp)
 
-    def _check_timeout(self, plan: Plan, now: float) -> None:
-        """Latch a hold when the plan has run out and no chunk came for too long."""
-        silent = now - plan.accepted
+    def _rhythm_of(self, plan: Plan) -> Rhythm:
+        """Return when chunks came in the epoch of a plan."""
+        epoch, rhythm = self._rhythm
+        if epoch != plan.epoch:
+            rhythm = Rhythm()
+            self._rhythm = (plan.epoch, rhythm)
+        return rhythm
+
+    def _check_timeout(self, plan: Plan, silent: float) -> None:
+        """Latch a hold when the robot has had nothing to do for too long [s]."""
         if silent > self.spec.safety.chunk_timeout:
             self._renew(replace(plan, epoch=self._epoch + 1))
             self._held = (
-                f'no action chunk for {silent:.2f} s, more than '
+                f'no action chunk for {silent:.2f} s since the last was due to end, more than '
                 f'{self.spec.safety.chunk_timeout} s (safety.chunk_timeout)'
             )
 
@@ -214,11 +258,11 @@ class ChunkExecutor:
         """Brake from the last reference on the new time; stamps of the old time are void."""
         plan = self._current()
         grippers = plan.grippers if plan else None
+        clock, rate, _ = plan.pace.at(last.stamp) if plan else (last.stamp, 1.0, 0.0)
         begin = now - self.spec.dt  # the last reference counts as one period old
-        if grippers is not None:
-            grippers = grippers.shifted(begin - last.stamp)
-        state = np.stack((last.q, last.v, last.a))
-        stop = stopping_plan(self.spec, self._epoch + 1, begin, state, grippers)
+        pace = Pace(start=begin, origin=clock, before=rate, after=rate)
+        state = np.stack((last.q, last.v / rate, last.a / rate**2))
+        stop = stopping_plan(self.spec, self._epoch + 1, clock, state, grippers, pace, rate)
         self._renew(stop)
         self._aligned_at = now
         if not self._held:

@@ -12,7 +12,7 @@ replaces the points that do not act yet, so there is no seam.
 """
 
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, inf
 
 import numpy as np
 
@@ -34,7 +34,9 @@ class GripperPath:
 
     @property
     def rest_time(self) -> float:
-        """From when on nothing moves [s]."""
+        """From when on nothing moves [s]; -inf where nothing ever does."""
+        if len(self.points) == 1:
+            return -inf
         return self.origin + (self.first + len(self.points) + 1) * self.spacing
 
     def at(self, t: float) -> Floats:

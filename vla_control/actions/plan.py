@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan in execution: one immutable value that answers where to be at any instant."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_control.actions.grippers import GripperPath, resting_grippers
+from vla_control.actions.pace import Pace
 from vla_control.actions.spline import Brake, brake_from, CubicSpline, Fade
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
@@ -53,6 +54,7 @@ class Plan:
     """
     What moves the robot from its splice instant on, until another plan takes over.
 
+    Its times are those of its own clock, ``pace``, but for the capture and arrival of chunks.
     Asked about earlier instants it answers with the plan it took over from, so that a splice may
     lie a little ahead of now.
     """
@@ -66,11 +68,18 @@ class Plan:
     grippers: GripperPath | None
     columns: NDArray[np.intp]  # (g,) where the grippers are among the joints
     previous: 'Plan | None'
+    pace: Pace = field(default_factory=Pace)  # its clock, also of the previous plans
 
     @property
     def has_chunk(self) -> bool:
         """Whether a chunk is in it, as opposed to rest or a stop."""
         return self.end > -math.inf
+
+    @property
+    def rest_time(self) -> float:
+        """From when on nothing moves and nothing is due [s]."""
+        arms = self.arms.rest_time if isinstance(self.arms, Joined) else self.arms.end
+        return max(self.end, arms, self.grippers.rest_time if self.grippers else arms)
 
     def at(self, t: float) -> Floats:
         """Return q, v, a at one instant, (3, n); exactly at rest once everything has ended."""
@@ -103,7 +112,13 @@ def resting_plan(spec: RobotSpec, epoch: int, now: float, q: Floats) -> Plan:
 
 
 def stopping_plan(
-    spec: RobotSpec, epoch: int, now: float, state: Floats, grippers: GripperPath | None
+    spec: RobotSpec,
+    epoch: int,
+    now: float,
+    state: Floats,
+    grippers: GripperPath | None,
+    pace: Pace | None = None,
+    rate: float = 1.0,
 ) -> Plan:
     """
     Return the plan that comes to rest as soon as the limits allow.
@@ -111,6 +126,8 @@ def stopping_plan(
     :param now: [s] the instant of the state.
     :param state: (3, n) q, v, a.
     :param grippers: the path they are on, or None to hold them where they are.
+    :param pace: the clock of now, state and path; the time of the stamps if None.
+    :param rate: largest of that clock during the stop.
     """
     columns = np.flatnonzero(spec.gripper)
     arms = np.where(spec.gripper, 0.0, state)
@@ -123,8 +140,11 @@ def stopping_plan(
         end=-math.inf,
         stamp=-math.inf,
         accepted=-math.inf,
-        arms=brake_from(now, arms, SHARE * spec.acceleration, SHARE * spec.jerk),
+        arms=brake_from(
+            now, arms, SHARE * spec.acceleration / rate**2, SHARE * spec.jerk / rate**3
+        ),
         grippers=path,
         columns=columns,
         previous=None,
+        pace=pace or Pace(),
     )

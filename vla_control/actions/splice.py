@@ -69,7 +69,8 @@ def splice(
 
     :param plan: in execution until ``start``.
     :param chunk: checked against ``plan`` and ``start``.
-    :param start: [s] the splice instant, anywhere between the chunk's points or before them.
+    :param start: [s] the splice instant, anywhere between the chunk's points or before them;
+        like all times here but ``now``, of the plan's clock.
     :param now: [s] when the chunk came in.
     :param seen: [s] no instant before it is asked of the result.
     :param memory: of earlier chunks; only an ensemble uses it.
@@ -106,7 +107,7 @@ def splice(
     worst = np.abs(gap).max(axis=1)
     seam = Seam(
         time=start,
-        delay=start - chunk.stamp,
+        delay=start - float(times[0]) + chunk.dt,
         skipped=chunk.due,
         clipped=chunk.clipped,
         position_gap=float(worst[0]),
@@ -133,6 +134,8 @@ def _blend(
     elif blend.method is BlendMethod.SPLICE:
         f_cut = blend.f_cut
         points = average_with_plan(points, times, plan, blend.average)
+    elif blend.method is BlendMethod.RTC:
+        f_cut = blend.f_cut
     points = smooth(points, dt, f_cut)
     # Smoothing rounds corners outwards too, which matters where a policy rests on a limit.
     inside = np.clip(points, spec.lower + INSET, spec.upper - INSET)

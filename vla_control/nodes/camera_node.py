@@ -13,11 +13,12 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMsg
 
 from vla_control.cameras.config import load_camera
-from vla_control.cameras.factory import make_camera, session_name
+from vla_control.cameras.factory import make_camera
 from vla_control.core.errors import CameraError
 from vla_control.core.messages import Image
 from vla_control.core.protocols import Camera
 from vla_control.core.realtime import hurry_process
+from vla_control.core.sessions import session_name
 from vla_control.nodes import images, qos
 from vla_control.nodes.diagnostics import Level, Report
 from vla_control.nodes.lifecycle import ManagedNode, run

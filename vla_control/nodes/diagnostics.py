@@ -49,10 +49,15 @@ class Diagnostics:
         """Publish what the node reports now."""
         msg = DiagnosticArray()
         msg.header.stamp = self._node.get_clock().now().to_msg()
-        name = self._node.get_fully_qualified_name().lstrip('/')
+        name = path_of(self._node)
         msg.status = [to_status(report, name) for report in self._reports()]
         if msg.status:
             self._publisher.publish(msg)
+
+
+def path_of(node: Node) -> str:
+    """Return namespace and name, by which reports say whose they are."""
+    return str(node.get_fully_qualified_name()).lstrip('/')
 
 
 def to_status(report: Report, node: str) -> DiagnosticStatus:

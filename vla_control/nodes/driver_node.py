@@ -10,16 +10,17 @@ import sys
 from typing import Any
 
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_control.core.clock import SteadyClock
-from vla_control.core.errors import ChunkRejected, ConfigError
-from vla_control.core.protocols import RobotDriver
+from vla_control.core.errors import ChunkRejected, ConfigError, RobotError
+from vla_control.core.protocols import HomingDriver, RobotDriver
 from vla_control.core.realtime import prepare_process, quiet_process
+from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot, RobotSpec
-from vla_control.nodes import convert, driver_reports, qos
+from vla_control.nodes import commanders, convert, driver_reports, qos
 from vla_control.nodes.diagnostics import Report
 from vla_control.nodes.emergency_stop import EmergencyStop
 from vla_control.nodes.lifecycle import ManagedNode, run
@@ -32,6 +33,8 @@ from vla_control.safety.supervisor import Event, Mode
 REST = 1.5  # [s] longest wait for the verified stop before the motors are let go
 ANSWER = 0.25  # [s] longest wait for the tick that serves a request
 BELOW = 30  # priority of the executor and the middleware under that of the loop
+LOOK = 0.5  # [s] between looks for a second commander
+SHADOW = 'shadow mode only compares chunks; start without shadow:=true to let them move the robot'
 POLL = 0.002  # [s] between looks at the snapshot meanwhile
 DriverMaker = Callable[[RobotSpec, str, SteadyClock], RobotDriver]
 
@@ -61,6 +64,7 @@ class DriverNode(ManagedNode):
         self._text = ''
         self._published_at = -1.0
         self._refused = 0
+        self._rivals = ''  # why nobody knows whose commands count, empty where one commands
         self._entities = ExitStack()
 
     def configure(self) -> None:
@@ -73,18 +77,28 @@ class DriverNode(ManagedNode):
                 'resume_on_activate is refused on real hardware; call ~/resume when the robot '
                 'is clear'
             )
-        self.spec = load_robot(self.values['robot'])
+        robot, session = load_robot(self.values['robot']), session_name(self.get_namespace())
+        self.spec = in_session(robot, session)
         self._names = list(self.spec.names)
         if self.values['log']:
             self._log = TickLog(self.spec.names, self.spec.dt)
         driver = self._drivers(self.spec, hardware, self.clock)
-        self.controller = RobotController(self.spec, driver, self._log)
+        self.controller = RobotController(
+            self.spec, driver, self._log, require_enable=self._needs_enable()
+        )
         self.controller.configure(self.clock.now())
         self._create_entities()
 
     def activate(self) -> None:
-        """Enable the motors and hold the measured pose."""
+        """
+        Enable the motors and hold the measured pose.
+
+        :raises RobotError: when more than one node commands the robot.
+        """
         controller = self._controller()
+        self._rivals = commanders.too_many(self, 'joint_command')
+        if self._rivals:
+            raise RobotError(self._rivals)
         if self.loop is None:
             self._quiet.enter_context(quiet_process())
             priority = self.values['realtime_priority']
@@ -101,7 +115,7 @@ class DriverNode(ManagedNode):
             )
             controller.activate(self.clock.now())
             self.loop.start()
-        if self.values['resume_on_activate']:
+        if self.values['resume_on_activate'] and not self.values['shadow']:
             controller.request(Event.RESUME)
         self.get_logger().info(
             f'{self.spec.title}: holding its pose, {self.values["hardware"]} hardware; '
@@ -134,9 +148,12 @@ class DriverNode(ManagedNode):
         """Report every motor, the bus, the loop and the mode."""
         if self.controller is None:
             return []
-        return driver_reports.reports(
-            self.spec, self.controller.snapshot, self.loop, self.clock.now(), self._refused
-        )
+        return [
+            *driver_reports.reports(
+                self.spec, self.controller.snapshot, self.loop, self.clock.now(), self._refused
+            ),
+            commanders.report(self, 'joint_command', self._rivals),
+        ]
 
     def on_clock_jump(self, step: float) -> None:
         """Stop following: for up to a second stamps of other processes mean something else."""
@@ -152,9 +169,14 @@ class DriverNode(ManagedNode):
         """
         controller, loop = self.controller, self.loop
         if controller is None or loop is None or not loop.running:
+            if event is Event.E_STOP and controller is not None:
+                controller.request(event)  # latches: the first tick after activation obeys
             return event is Event.E_STOP, 'no motor is enabled; activate the node first'
         if event is Event.RESUME and not self.active:
             return False, 'refused: the node is inactive'
+        refusal = SHADOW if self.values['shadow'] else self._rivals
+        if event is Event.RESUME and refusal:
+            return False, f'resume refused: {refusal}'
         ticket = controller.request(event)
         if not self._wait(lambda: controller.snapshot.served >= ticket, ANSWER):
             return False, f'{event.value} was not served within {ANSWER} s; see /diagnostics'
@@ -162,44 +184,39 @@ class DriverNode(ManagedNode):
         return snapshot.mode in wanted, f'{snapshot.mode.name}: {snapshot.reason}'
 
     def _create_entities(self) -> None:
-        self._states = self.create_publisher(
-            JointState, 'joint_states', qos.writer('joint_states')
-        )
-        self._commanded = self.create_publisher(
-            JointState, 'commanded_joint_states', qos.writer('commanded_joint_states')
-        )
-        self._mode = self.create_publisher(String, 'driver_state', qos.writer('driver_state'))
-        commands = self.create_subscription(
-            JointTrajectory, 'joint_command', self._on_command, qos.reader('joint_command')
-        )
-        timer = self.create_timer(1.0 / self.values['state_rate'], self._publish)
-        services = [
-            self.create_service(Trigger, '~/reset', self._answer(Event.RESET, (Mode.HOLD,))),
-            self.create_service(
-                Trigger, '~/hold', self._answer(Event.HOLD, (Mode.HOLD, Mode.STOPPING))
-            ),
-            self.create_service(
-                Trigger, '~/resume', self._answer(Event.RESUME, (Mode.READY, Mode.RUN))
-            ),
-        ]
-        for publisher in (self._states, self._commanded, self._mode):
-            self._entities.callback(self.destroy_publisher, publisher)
-        self._entities.callback(self.destroy_subscription, commands)
-        self._entities.callback(self.destroy_timer, timer)
-        for service in services:
-            self._entities.callback(self.destroy_service, service)
+        self._states = self._publisher(JointState, 'joint_states')
+        self._commanded = self._publisher(JointState, 'commanded_joint_states')
+        self._mode = self._publisher(String, 'driver_state')
+        keep = self._entities.callback
+        for kind, topic, take in (
+            (JointTrajectory, 'joint_command', self._on_command),
+            (Bool, 'enable', self._on_enable),
+        ):
+            reader = qos.reader(topic)
+            keep(self.destroy_subscription, self.create_subscription(kind, topic, take, reader))
+        period = 1.0 / self.values['state_rate']
+        keep(self.destroy_timer, self.create_timer(period, self._publish))
+        keep(self.destroy_timer, self.create_timer(LOOK, self._look_for_rivals))
+        homing = isinstance(self._controller().driver, HomingDriver)
+        for event, wanted in (
+            *([(Event.HOME, (Mode.HOLD,))] if homing else []),
+            (Event.RESET, (Mode.HOLD,)),
+            (Event.HOLD, (Mode.HOLD, Mode.STOPPING)),
+            (Event.RESUME, (Mode.READY, Mode.RUN)),
+        ):
+            answer = self._answer(event, wanted)
+            keep(self.destroy_service, self.create_service(Trigger, f'~/{event.value}', answer))
         if self.values['publish_description']:
-            self._publish_description()
+            from vla_control.robots.dynamics import robot_urdf
+
+            description = self._publisher(String, 'robot_description')
+            description.publish(String(data=robot_urdf(self.spec)))
         self._text = ''
 
-    def _publish_description(self) -> None:
-        from vla_control.robots.dynamics import robot_urdf
-
-        publisher = self.create_publisher(
-            String, 'robot_description', qos.writer('robot_description')
-        )
-        publisher.publish(String(data=robot_urdf(self.spec)))
+    def _publisher(self, kind: Any, topic: str) -> Any:
+        publisher = self.create_publisher(kind, topic, qos.writer(topic))
         self._entities.callback(self.destroy_publisher, publisher)
+        return publisher
 
     def _answer(
         self, event: Event, wanted: tuple[Mode, ...]
@@ -212,7 +229,7 @@ class DriverNode(ManagedNode):
         return answer
 
     def _on_command(self, msg: JointTrajectory) -> None:
-        if self.controller is None:
+        if self.controller is None or self.values['shadow']:
             return
         try:
             reference = convert.command_from_msg(msg, self.spec.names, self.stamps.steady)
@@ -221,6 +238,21 @@ class DriverNode(ManagedNode):
             self.complain(f'refused: {error}')
             return
         self.controller.put(reference)
+
+    def _needs_enable(self) -> bool:
+        hardware, given = self.values['hardware'], self.values['require_enable']
+        if hardware == 'real' and given == 'false':
+            self.get_logger().warning('real motors will move without an enabling device')
+        return bool(hardware == 'real' if given == 'auto' else given == 'true')
+
+    def _on_enable(self, msg: Bool) -> None:
+        if self.controller is not None:
+            self.controller.enable(msg.data, self.clock.now())
+
+    def _look_for_rivals(self) -> None:
+        before, self._rivals = self._rivals, commanders.too_many(self, 'joint_command')
+        if self._rivals and not before:
+            self._controller().request(Event.HOLD, self._rivals)
 
     def _publish(self) -> None:
         controller, loop = self._controller(), self.loop

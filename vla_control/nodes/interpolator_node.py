@@ -8,25 +8,30 @@ from dataclasses import dataclass
 import sys
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_control.actions.blend import BlendConfig, BlendMethod
 from vla_control.actions.executor import ChunkExecutor
+from vla_control.actions.quality import complaints
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ChunkRejected, RobotError
 from vla_control.core.messages import Floats
 from vla_control.core.realtime import prepare_process, quiet_process
 from vla_control.core.spec import load_robot
 from vla_control.nodes import convert, qos
-from vla_control.nodes.diagnostics import Level, loop_report, Report
+from vla_control.nodes.diagnostics import Level, loop_report, path_of, Report, to_status
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.policies.config import load_policy_config
 from vla_control.runtime.loop import ControlLoop
 
 BELOW = 30  # priority of the executor and the middleware under that of the loop
 FOLLOWING = ('READY', 'RUN')  # driver modes in which references are of use
+SHOWN = 0.5  # [s] between messages on ~/quality
+SILENCE = 0.5  # [s] without commanded_joint_states after which there is no driver
+LOOK = 0.1  # [s] between looks for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,12 @@ class InterpolatorNode(ManagedNode):
         self.loop: ControlLoop | None = None
         self._turn: Turn | None = None
         self._driver = 'unknown'
+        self._heard = -1.0  # [s] the driver, < 0 before the first time
         self._pose: Floats | None = None
         self._published = -1.0  # [s] the newest instant a reference was asked for
         self._aligned = -1.0  # [s] Turn.since the plan starts from; written by the loop
         self._reason = ''
+        self._gone = ''  # why there is no driver, empty while there is
         self._entities = ExitStack()
         self._quiet = ExitStack()
 
@@ -69,7 +76,11 @@ class InterpolatorNode(ManagedNode):
         self._commands = self.create_publisher(
             JointTrajectory, 'joint_command', qos.writer('joint_command')
         )
-        self._entities.callback(self.destroy_publisher, self._commands)
+        self._quality = self.create_publisher(
+            DiagnosticStatus, '~/quality', qos.writer('interpolator_node/quality')
+        )
+        for publisher in (self._commands, self._quality):
+            self._entities.callback(self.destroy_publisher, publisher)
         for kind, topic, callback in (
             (String, 'driver_state', self._on_driver_state),
             (JointState, 'commanded_joint_states', self._on_commanded),
@@ -77,6 +88,8 @@ class InterpolatorNode(ManagedNode):
         ):
             subscription = self.create_subscription(kind, topic, callback, qos.reader(topic))
             self._entities.callback(self.destroy_subscription, subscription)
+        for period, look in ((LOOK, self._look_for_driver), (SHOWN, self._show_quality)):
+            self._entities.callback(self.destroy_timer, self.create_timer(period, look))
 
     def activate(self) -> None:
         """Start the loop."""
@@ -106,6 +119,7 @@ class InterpolatorNode(ManagedNode):
         """Forget the plan."""
         self._entities.close()
         self.core, self._turn, self._pose, self._driver = None, None, None, 'unknown'
+        self._heard = -1.0
 
     def tick(self, now: float) -> None:
         """Publish the reference for an instant one lead from now, while there is one to follow."""
@@ -130,7 +144,6 @@ class InterpolatorNode(ManagedNode):
 
     def reports(self) -> list[Report]:
         """Report the loop, and the quality of the motion."""
-        now = self.clock.now()
         found = []
         if self.loop is not None:
             failed = self.loop.failure is not None
@@ -138,20 +151,45 @@ class InterpolatorNode(ManagedNode):
             if failed:
                 self.fail(f'the loop raised {self.loop.failure!r}')
         if self.core is not None:
-            quality = self.core.quality(now)
-            turn = self._turn
-            held = self.core.held if turn is not None else ''
-            if held:
-                self.complain(f'joint commands are withheld: {held}')
-            found.append(
-                Report(
-                    name='motion',
-                    level=Level.WARN if held else Level.OK,
-                    message=held or self._reason or f'driver {self._driver}',
-                    values={name: getattr(quality, name) for name in type(quality).__slots__},
-                )
-            )
+            found.append(self._motion(self.core))
         return found
+
+    def _motion(self, core: ChunkExecutor) -> Report:
+        """Report how chunks become motion, and what is missing where they do not."""
+        quality = core.quality(self.clock.now())
+        held = core.held if self._turn is not None else ''
+        if held:
+            if not self.count_publishers('action_chunk'):
+                held += '; nobody publishes action_chunk: is policy_node running?'
+            self.complain(f'joint commands are withheld: {held}')
+        problems = [p for p in (held, *complaints(quality)) if p]
+        level = Level.WARN if problems else Level.OK
+        if self._gone:
+            level, problems = Level.ERROR, [self._gone]
+        return Report(
+            name='quality',
+            level=level,
+            message='; '.join(problems) or self._reason or f'driver {self._driver}',
+            values={name: getattr(quality, name) for name in type(quality).__slots__},
+        )
+
+    def _show_quality(self) -> None:
+        if self.core is not None and self.active:
+            self._quality.publish(to_status(self._motion(self.core), path_of(self)))
+
+    def _look_for_driver(self) -> None:
+        """Let go of the plan when the driver is gone: another one starts where the robot is."""
+        silent = self.clock.now() - self._heard
+        if self._heard < 0.0 or silent <= SILENCE:
+            self._gone = ''
+            return
+        if not self._gone:
+            self._turn, self._pose, self._driver = None, None, 'gone'
+        self._gone = (
+            f'driver_node is gone: no commanded_joint_states for {silent:.1f} s; start it again, '
+            'then call driver_node/resume'
+        )
+        self.complain(self._gone)
 
     def on_clock_jump(self, step: float) -> None:
         """Stop publishing until the driver is resumed: the plan's stamps mean nothing now."""
@@ -181,7 +219,7 @@ class InterpolatorNode(ManagedNode):
         except RobotError as error:
             self._say(f'commanded_joint_states: {error}')
             return
-        self._pose = state.positions
+        self._pose, self._heard = state.positions, self.clock.now()
         if self._turn is None and self._driver.split(':')[0] in FOLLOWING:
             self._begin()
 

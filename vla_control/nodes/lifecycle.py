@@ -17,6 +17,7 @@ from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
@@ -206,7 +207,7 @@ def run(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
         executor.add_node(node)
         try:
             while not (stop.asked or node.failure):
-                executor.spin_once(timeout_sec=SPIN)
+                turn(executor, node)
         finally:
             _notify('STOPPING=1')
             node.linger()
@@ -222,6 +223,19 @@ def run(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
         # A second Ctrl-C must not turn an orderly end into a death in the last milliseconds.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+
+
+def turn(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
+    """
+    Serve what has come in, for up to 0.1 s.
+
+    A request for a transition that the node's state does not have, such as to configure twice,
+    is refused: rclpy raises for it, and a driver must not end because of somebody's slip.
+    """
+    try:
+        executor.spin_once(timeout_sec=SPIN)
+    except rclpy_implementation.RCLError as error:
+        node.get_logger().error(f'refused: {error}')
 
 
 def _notify(state: str) -> None:

@@ -31,6 +31,7 @@ from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.nodes.observer import Observer
 from vla_control.policies.config import load_policy_config
 from vla_control.policies.factory import make_worker
+from vla_control.policies.prefix import Commitment
 from vla_control.policies.worker import PolicyWorker, WorkerState
 
 LOADING = 60.0  # [s] longest wait for the policy
@@ -74,8 +75,9 @@ class PolicyNode(ManagedNode):
         self.spec = load_robot(values['robot'])
         self._instruction = values['instruction']
         self._running = values['running']
-        rate = values['rate'] or load_policy_config(values['policy']).rate
-        self._interval = 1.0 / rate  # [s]
+        config = load_policy_config(values['policy'])
+        self._interval = 1.0 / (values['rate'] or config.rate)  # [s]
+        self._commitment = Commitment(config.blend)
         self.worker = make_worker(values['policy'], values['robot'], restarts=values['restarts'])
         self._entities.callback(self.worker.close)
         self.worker.start()
@@ -214,7 +216,7 @@ class PolicyNode(ManagedNode):
                     break
 
     def _wanted(self) -> bool:
-        if self._driver and self._driver not in FOLLOWING:
+        if self._driver and self._driver not in FOLLOWING and not self.values['shadow']:
             self._reason = f'the driver is in {self._driver}, not following'
             return False
         return True
@@ -224,7 +226,7 @@ class PolicyNode(ManagedNode):
             observation = observer.observe(now, self._instruction)
             if observation.stamp <= self._asked_about:
                 return
-            if worker.submit(observation):
+            if worker.submit(observation, self._commitment.prefix(observation.stamp)):
                 self._submitted.set()
                 self._asked_at, self._asked_about = now, observation.stamp
                 self._reason = ''
@@ -236,6 +238,7 @@ class PolicyNode(ManagedNode):
         if not (self.active and self._running):
             return
         self._chunk_publisher.publish(convert.chunk_to_msg(chunk, self.stamps.msg))
+        self._commitment.answered(chunk, self.clock.now())
         self._chunks += 1
 
     def _on_image(self, name: str, msg: ImageMsg) -> None:
@@ -280,6 +283,7 @@ class PolicyNode(ManagedNode):
         """Begin anew: an answer under way is to old words or from before a stop."""
         self._asked_at = -math.inf
         if self.worker is not None:
+            self._commitment.reset()
             self.worker.reset()
 
     def _on_switch(

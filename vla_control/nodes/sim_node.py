@@ -15,9 +15,9 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
 from vla_control.cameras.config import load_camera
-from vla_control.cameras.factory import session_name
 from vla_control.core.clock import SteadyClock
 from vla_control.core.realtime import prepare_process, quiet_process
+from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot
 from vla_control.nodes import qos
 from vla_control.nodes.diagnostics import Level, loop_report, Report
@@ -28,7 +28,7 @@ from vla_control.runtime.loop import ControlLoop
 from vla_control.runtime.simulation import BusClock, goals_by_words, Simulation
 from vla_control.sim.camera import RenderJob, start_renderer, StateWriter, stop_renderer, View
 from vla_control.sim.devices import open_device
-from vla_control.sim.kinematics import HandSolver
+from vla_control.sim.kinematics import hand_solvers
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.starts import sample_start, Start
 from vla_control.sim.tasks import Goal, load_tasks, Task, Verdict
@@ -64,20 +64,20 @@ class SimNode(ManagedNode):
     def configure(self) -> None:
         """Build the world and put its motors on the bus."""
         values = self.values
-        self.spec = load_robot(values['robot'])
+        session = session_name(self.get_namespace())
+        self.spec = in_session(load_robot(values['robot']), session)
         self._seed = values['seed']
         self._goals = goals_by_words(
             load_tasks(), tuple(Goal(task=t, target=c) for t in Task for c in COLOURS)
         )
         self.world = World(self.spec)
         self._entities.callback(self.world.close)
-        self._solver = HandSolver(self.spec, self.world.scene)
+        self._solvers = hand_solvers(self.spec, self.world.scene)
         start = self._start()
         self.world.reset(start.layout, start.q)
         device = open_device(self.spec)
         self._entities.callback(device.close)
         self._pacer = BusClock(device)
-        session = session_name(self.get_namespace())
         states = StateWriter(session, len(self.world.snapshot()))
         self._entities.callback(states.close)
         self.simulation = Simulation(
@@ -190,7 +190,7 @@ class SimNode(ManagedNode):
 
     def _start(self) -> Start:
         rng = np.random.default_rng(self._seed)
-        return sample_start(self.spec, self.world.scene, self._solver, rng)
+        return sample_start(self.spec, self.world.scene, self._solvers, rng)
 
     def _ask(self, words: str) -> None:
         if self.simulation is None:

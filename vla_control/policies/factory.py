@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 
+from vla_control.actions.blend import BlendMethod
 from vla_control.core.config import parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.protocols import Policy
@@ -27,9 +28,24 @@ def load_policy(name: str, spec: RobotSpec) -> Policy:
     :raises ConfigError: when the configuration is wrong.
     :raises PolicyError: when weights or libraries are missing, or made for another robot.
     """
-    config = load_policy_config(name)
+    return make_policy(name, load_policy_config(name), spec)
+
+
+def make_policy(name: str, config: PolicyConfig, spec: RobotSpec) -> Policy:
+    """
+    Make a policy of a configuration.
+
+    :param name: that of its YAML file, which relative paths are looked up beside.
+    :raises ConfigError: when the configuration is wrong.
+    :raises PolicyError: when weights or libraries are missing, or made for another robot.
+    """
     if config.kind not in KINDS:
         raise ConfigError(f'{name}: unknown kind {config.kind!r}; there are {sorted(KINDS)}')
+    if config.blend.method is BlendMethod.RTC and config.kind not in CONTINUING:
+        raise ConfigError(
+            f"{name}: blend.method 'rtc' needs a policy that continues a prefix, and of kind "
+            f"{config.kind!r} none does; use 'splice', which joins any policy's chunks"
+        )
     return KINDS[config.kind](name, config, spec)
 
 
@@ -69,7 +85,9 @@ def _replay(name: str, config: PolicyConfig, spec: RobotSpec) -> Policy:
 
 def _builtin(name: str, config: PolicyConfig, spec: RobotSpec) -> Policy:
     options = parse(BuiltinOptions, config.options, f'{name}.options')
-    return BuiltinPolicy(spec, load_model(locate(name, options.weights)))
+    rtc = config.blend.rtc if config.blend.method is BlendMethod.RTC else None
+    model = load_model(locate(name, options.weights))
+    return BuiltinPolicy(spec, model, rtc, fresh_noise=options.fresh_noise)
 
 
 KINDS: dict[str, Callable[[str, PolicyConfig, RobotSpec], Policy]] = {
@@ -78,3 +96,4 @@ KINDS: dict[str, Callable[[str, PolicyConfig, RobotSpec], Policy]] = {
     'replay': _replay,
     'wave': _wave,
 }
+CONTINUING = ('builtin',)  # kinds that sample by real-time chunking where asked to

@@ -24,6 +24,7 @@ class WaveOptions:
     fade: float = 2.0  # [s] from rest to the full amplitude
     dt: float = 0.1  # [s] between steps
     horizon: int = 16  # steps
+    cameras: tuple[str, ...] = ()  # it needs to see through, though it does not look
 
 
 class WavePolicy:
@@ -54,8 +55,8 @@ class WavePolicy:
             )
         self._rate = rate  # [rad/s] of the phase
         self._description = PolicyDescription(
-            cameras={}, joints=spec.names, dt=options.dt, horizon=options.horizon,
-            instruction=False,
+            cameras=dict.fromkeys(options.cameras, (1, 1)), joints=spec.names, dt=options.dt,
+            horizon=options.horizon, instruction=False,
         )  # fmt: skip
         self._begin: tuple[float, Floats] | None = None  # stamp [s], pose (n,)
 

@@ -85,6 +85,7 @@ def pack_observation(
             'stamp': prefix.stamp,
             'dt': prefix.dt,
             'joints': list(prefix.joints),
+            'committed': prefix.committed,
             'positions': region.put(prefix.positions, 'f8'),
         },
     }
@@ -120,6 +121,7 @@ def unpack_observation(
             dt=prefix['dt'],
             joints=tuple(prefix['joints']),
             positions=frozen_floats(region.get(prefix['positions'])),
+            committed=prefix['committed'],
         ),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ConfigError
-from vla_control.core.protocols import Clock, RobotDriver
+from vla_control.core.protocols import Clock, HomingDriver, RobotDriver
 from vla_control.core.spec import RobotSpec
 
 HARDWARE = ('real', 'sim', 'mock')
@@ -27,7 +27,8 @@ def make_driver(
         ideal mirror without a bus.
     :param clock: what connect, enable and close wait on; the machine's steady clock when not
         given. ``now`` of every call must come from the same clock.
-    :param bus: a bus to use instead of the configured one, such as an end of a LoopbackBus.
+    :param bus: a bus to use instead of the configured one, such as an end of a LoopbackBus; one
+        for each part where a robot is made of parts.
     :raises ConfigError: naming what there is.
     """
     if hardware not in HARDWARE:
@@ -58,6 +59,49 @@ def _openarm(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDri
     return OpenArm(spec, bus, RobotDynamics.from_spec(spec), clock)
 
 
+def _dk1(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
+    from vla_control.buses.damiao import motor_setups
+    from vla_control.buses.serial_can import SerialCan, SerialConfig
+    from vla_control.robots.dk1 import Dk1
+    from vla_control.robots.dynamics import RobotDynamics
+
+    if bus is None:
+        known = [setup.rx for setup in motor_setups(spec)]
+        bus = SerialCan.from_config(SerialConfig.from_spec(spec, hardware), known)
+    return Dk1(spec, bus, RobotDynamics.from_spec(spec), clock)
+
+
+def _g1(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
+    from vla_control.robots.dynamics import RobotDynamics
+    from vla_control.robots.g1 import G1
+    from vla_control.robots.g1_config import dds_config
+    from vla_control.robots.g1_lowlevel import G1LowLevel
+
+    if bus is None:
+        from vla_control.buses.dds import DdsBus
+
+        bus = DdsBus(dds_config(spec, hardware))
+    if 'low_level' in spec.bus:
+        return G1LowLevel(spec, bus, clock)
+    return G1(spec, bus, RobotDynamics.from_spec(spec), clock)
+
+
+def _pair(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
+    from vla_control.robots.pair import HomingPair, Pair, SharedClock
+
+    shared = SharedClock(clock, spec.dt)
+    buses = dict.fromkeys(spec.parts) if bus is None else dict(zip(spec.parts, bus, strict=True))
+    drivers = {
+        side: DRIVERS[part.driver](part, hardware, shared, buses[side])
+        for side, part in spec.parts.items()
+    }
+    homes = any(isinstance(driver, HomingDriver) for driver in drivers.values())
+    return (HomingPair if homes else Pair)(spec, drivers, shared)
+
+
 DRIVERS: dict[str, Callable[[RobotSpec, str, Clock, Any], RobotDriver]] = {
+    'dk1': _dk1,
+    'g1': _g1,
     'openarm': _openarm,
+    'pair': _pair,
 }

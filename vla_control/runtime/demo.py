@@ -13,6 +13,7 @@ from rich.table import Table
 
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
+from vla_control.policies.config import policy_of
 from vla_control.runtime.plots import plot_tracking
 from vla_control.runtime.statistics import percentile
 from vla_control.runtime.tick_log import TickRecord
@@ -31,11 +32,15 @@ class DemoConfig:
     """What to show."""
 
     robot: str = 'openarm'
-    policy: str = 'openarm_vla'
+    policy: str = ''  # the robot's own if empty
     episodes: int = 5
     seed: int = 7
     time_limit: float = 20.0  # [s] of an episode
     output: Path = Path('output')
+
+    def __post_init__(self) -> None:
+        """Name the policy."""
+        object.__setattr__(self, 'policy', self.policy or policy_of(self.robot))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from vla_control.core.errors import SimulationError
 from vla_control.core.messages import ActionChunk, Floats, Image, JointState, Observation
 from vla_control.core.protocols import Policy
 from vla_control.core.spec import RobotSpec
+from vla_control.policies.prefix import Commitment
 from vla_control.robots.factory import make_driver
 from vla_control.runtime.control import RobotController
 from vla_control.runtime.tick_log import TickLog
@@ -78,6 +79,7 @@ class LockstepLoop:
         driver = make_driver(self.spec, 'sim', self.clock, bus=bus)
         self.controller = RobotController(self.spec, driver, self.log)
         self.executor = ChunkExecutor(self.spec, self._blend)
+        self.commitment = Commitment(self._blend)
         self._pending: tuple[float, ActionChunk] | None = None
         self._next_request = 0.0
         self._frames = 0
@@ -111,13 +113,25 @@ class LockstepLoop:
     def _think(self, now: float) -> None:
         """Ask the policy when it is time, and offer its chunk when it would have arrived."""
         if self._pending and now >= self._pending[0] - 1e-9:
-            verdict = self.executor.offer(self._pending[1], now)
-            if not verdict.accepted:
-                self.rejected.append(verdict.reason)
+            self.deliver(self._pending[1], now)
             self._pending = None
-        if self._pending is None and now >= self._next_request - 1e-9:
+        if self._pending is None and self.wants(now):
             self._next_request = now + self.timing.replan
-            self._pending = (now + self.timing.delay, self.policy.infer(self.observe(now), None))
+            prefix = self.commitment.prefix(now)
+            chunk = self.policy.infer(self.observe(now), prefix)
+            self._pending = (now + self.timing.delay, chunk)
+
+    def wants(self, now: float) -> bool:
+        """Tell whether it is time to ask the policy; the bench's peers differ here."""
+        return now >= self._next_request - 1e-9
+
+    def deliver(self, chunk: ActionChunk, now: float) -> None:
+        """Offer a chunk that has arrived."""
+        verdict = self.executor.offer(chunk, now)
+        if verdict.accepted:
+            self.commitment.answered(chunk, now)
+        else:
+            self.rejected.append(verdict.reason)
 
     def observe(self, now: float) -> Observation:
         """Return what the cameras and encoders show at this instant."""

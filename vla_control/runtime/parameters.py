@@ -32,6 +32,8 @@ class Parameter:
         if kind is tuple and isinstance(given, (list, tuple)):
             return tuple(str(v) for v in given if v != '')
         value: Any = float(given) if kind is float and type(given) is int else given
+        if type(given) is bool and str(given).lower() in self.choices:
+            value = str(given).lower()  # YAML reads true and false as no text
         if type(value) is not kind:
             raise ConfigError(
                 f'{node}: parameter {self.name} must be {kind.__name__}, got {value!r}'
@@ -61,6 +63,12 @@ CAMERAS = Parameter(
     name='cameras', default=(), description='camera names; empty takes those of the robot'
 )
 
+SHADOW = Parameter(
+    name='shadow',
+    default=False,
+    description='chunks are only compared: the policy is asked while the driver holds, and the '
+    'driver never resumes',
+)
 HURRY = Parameter(
     name='realtime_priority',
     default=25,
@@ -104,6 +112,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
             upper=100.0,
         ),
         Parameter(name='running', default=True, description='ask the policy as soon as active'),
+        SHADOW,
         Parameter(
             name='restarts',
             default=3,
@@ -143,9 +152,19 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
             upper=99,
         ),
     ),
+    'shadow_node': (
+        AUTOSTART,
+        ROBOT,
+        Parameter(
+            name='policy',
+            default='hold',
+            description='whose configuration says how its chunks are blended',
+        ),
+    ),
     'driver_node': (
         AUTOSTART,
         ROBOT,
+        SHADOW,
         Parameter(
             name='hardware',
             default='sim',
@@ -156,6 +175,13 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
             name='resume_on_activate',
             default=False,
             description='follow chunks without waiting for ~/resume; refused on real hardware',
+        ),
+        Parameter(
+            name='require_enable',
+            default='auto',
+            description='move only while the topic enable says true, 20 times a second or more; '
+            'auto asks for it on real hardware',
+            choices=('auto', 'true', 'false'),
         ),
         Parameter(
             name='state_rate',

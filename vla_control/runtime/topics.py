@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 
 DRIVER, INTERPOLATOR, POLICY, SIM = 'driver_node', 'interpolator_node', 'policy_node', 'sim_node'
-CAMERA = 'camera_node'
+CAMERA, SHADOW = 'camera_node', 'shadow_node'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ def topics(control_rate: float, cameras: tuple[str, ...] = ('<name>',)) -> tuple
 
     image, joints = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/JointState'
     trajectory, text = 'trajectory_msgs/msg/JointTrajectory', 'std_msgs/msg/String'
+    status = 'diagnostic_msgs/msg/DiagnosticStatus'
     found = []
     for name in cameras:
         ends = ((CAMERA,), (POLICY,))
@@ -72,12 +73,15 @@ def topics(control_rate: float, cameras: tuple[str, ...] = ('<name>',)) -> tuple
     return (
         *found,
         topic('instruction', text, ((), (POLICY, SIM)), STATE),
-        topic('joint_states', joints, ((DRIVER,), (POLICY, INTERPOLATOR)), EVENTS, rate=100.0),
+        topic('joint_states', joints, ((DRIVER,), (POLICY, SHADOW)), EVENTS, rate=100.0),
         topic('commanded_joint_states', joints, ((DRIVER,), (INTERPOLATOR,)), COMMAND, rate=100.0),
         topic('driver_state', text, ((DRIVER,), (INTERPOLATOR, POLICY, SIM)), STATE),
-        topic('action_chunk', trajectory, ((POLICY,), (INTERPOLATOR,)), COMMAND),
+        topic('action_chunk', trajectory, ((POLICY,), (INTERPOLATOR, SHADOW)), COMMAND),
         topic('joint_command', trajectory, ((INTERPOLATOR,), (DRIVER,)), COMMAND, rate=rate),
+        topic('enable', 'std_msgs/msg/Bool', ((), (DRIVER,)), COMMAND, NEWEST, 20.0),
         topic('robot_description', text, ((DRIVER,), ()), STATE),
-        topic('sim_node/episode', 'diagnostic_msgs/msg/DiagnosticStatus', ((SIM,), ()), STATE),
+        topic('sim_node/episode', status, ((SIM,), ()), STATE),
+        topic('interpolator_node/quality', status, ((INTERPOLATOR,), ()), COMMAND, rate=2.0),
+        topic('shadow_node/quality', status, ((SHADOW,), ()), COMMAND, rate=2.0),
         topic('markers', 'visualization_msgs/msg/MarkerArray', ((SIM,), ()), COMMAND, rate=10.0),
     )

@@ -33,7 +33,7 @@ from vla_control.core.spec import load_robot
 _STAMP = struct.Struct('<d')
 _POLL = 0.0005  # [s] between looks for a new snapshot
 _NAP = 0.002  # [s] longest sleep while no view is due
-_PATIENCE = 0.1  # [s] for a snapshot before looking whether physics still runs
+_MOMENT = 0.02  # [s] for a new snapshot before an old one is shown
 _STOP = 2.0  # [s] to wait for the renderer to end by itself
 
 
@@ -175,7 +175,7 @@ def render_until_orphaned(job: RenderJob) -> None:
     states = StateReader(job.session)
     with World(load_robot(job.robot)) as world:
         writers = open_writers(job, tuple(world.scene.cameras))
-        turns = Turns(job.views, time.monotonic())
+        turns, fresh = Turns(job.views, time.monotonic()), _Fresh(states)
         try:
             while not stopping.asked and (parent is None or parent.is_alive()):
                 view = turns.due(time.monotonic())
@@ -184,7 +184,7 @@ def render_until_orphaned(job: RenderJob) -> None:
                         return
                     wait = turns.next - time.monotonic()
                     time.sleep(min(max(wait, 0.0), _NAP))
-                elif (state := _next_state(states, stopping)) is not None:
+                elif (state := fresh.next(view.name)) is not None:
                     stamp, snapshot = state
                     world.restore(snapshot)
                     pixels = world.render(view.name, view.width, view.height)
@@ -195,15 +195,25 @@ def render_until_orphaned(job: RenderJob) -> None:
             states.close()
 
 
-def _next_state(states: StateReader, stopping: '_Stop') -> tuple[float, Floats] | None:
-    """Wait for a state that is new: one that lay there since the last picture is older."""
-    states.read()
-    end = time.monotonic() + _PATIENCE
-    while not stopping.asked and time.monotonic() < end:
-        if (state := states.read()) is not None:
-            return state
-        time.sleep(_POLL)
-    return None
+class _Fresh:
+    """The states a view is drawn from: the next one, as one that lay there is older."""
+
+    def __init__(self, states: StateReader) -> None:
+        self._states = states
+        self._newest: tuple[float, Floats] | None = None
+        self._shown: dict[str, float] = {}  # [s] stamp of each view's last state
+
+    def next(self, view: str) -> tuple[float, Floats] | None:
+        """Wait a moment for a new state, else return one this view has not shown, or None."""
+        self._newest = self._states.read() or self._newest
+        end = time.monotonic() + _MOMENT
+        while (state := self._states.read()) is None and time.monotonic() < end:
+            time.sleep(_POLL)
+        self._newest = state or self._newest
+        if self._newest is None or self._shown.get(view) == self._newest[0]:
+            return None
+        self._shown[view] = self._newest[0]
+        return self._newest
 
 
 def open_writers(job: RenderJob, cameras: tuple[str, ...]) -> Mapping[str, FrameWriter]:

@@ -13,9 +13,11 @@ import torch
 
 from vla_control.core.errors import PolicyError
 from vla_control.core.messages import Floats, Pixels
+from vla_control.core.rtc import Continued
 from vla_control.vla.batches import to_pixels
 from vla_control.vla.checkpoint import load_model
 from vla_control.vla.config import ModelConfig
+from vla_control.vla.heads import Guide
 from vla_control.vla.model import Vla
 from vla_control.vla.text import TextEncoder
 
@@ -53,7 +55,7 @@ class VlaModel:
         """What it needs and gives: cameras, joints, dt, horizon."""
         return self._model.config
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: what it makes can take no part in guidance
     def plan(
         self,
         images: Mapping[str, Pixels],
@@ -62,6 +64,7 @@ class VlaModel:
         *,
         rng: np.random.Generator | None = None,
         noise: NDArray[np.floating] | None = None,
+        continued: Continued | None = None,
     ) -> Floats:
         """
         Return absolute joint positions (H, n) float64 [rad], grippers [m].
@@ -70,6 +73,7 @@ class VlaModel:
         :param state: (n,) measured joints [rad], grippers [m].
         :param rng: draws the initial noise; a fixed draw if None.
         :param noise: (H, n) initial noise, in place of a draw.
+        :param continued: the motion going on, for real-time chunking.
         :raises PolicyError: when a camera, joint or word is missing or cannot be used.
         """
         config, model = self.config, self._model
@@ -80,11 +84,33 @@ class VlaModel:
         text = torch.from_numpy(self._text.encode(instruction))[None]
         start = _noise(config, rng) if noise is None else _check_noise(noise, config)
         seen = model.see(pixels, model.normalise_state(joints), text)
-        actions = model.sample(seen, torch.from_numpy(start.astype(np.float32))[None])
+        guide = None if continued is None else self._guide(continued, joints)
+        actions = model.sample(seen, torch.from_numpy(start.astype(np.float32))[None], guide)
         positions = model.to_positions(actions, joints)[0].double().numpy()
         if not np.isfinite(positions).all():
             raise PolicyError('the model returned positions that are not finite')
         return np.asarray(positions, np.float64)
+
+    def _guide(self, continued: Continued, joints: torch.Tensor) -> Guide:
+        """Return the motion going on as the head sees it: relative to the joints now, scaled."""
+        config = self.config
+        given = continued.positions
+        if given.ndim != 2 or given.shape[1] != config.n or not np.isfinite(given).all():
+            raise PolicyError(
+                f'the motion to continue has shape {given.shape} or is not finite; give '
+                f'(steps, {config.n})'
+            )
+        steps = min(len(given), config.horizon)
+        positions = np.zeros((config.horizon, config.n), np.float32)
+        positions[:steps] = given[:steps]
+        weights = np.zeros((config.horizon, 1), np.float32)  # nothing is made up past its end
+        weights[:steps, 0] = continued.weights[:steps]
+        return Guide(
+            target=self._model.to_actions(torch.from_numpy(positions)[None], joints),
+            weights=torch.from_numpy(weights),
+            beta=continued.config.beta,
+            variant=continued.config.variant,
+        )
 
     @torch.inference_mode()
     def locate(

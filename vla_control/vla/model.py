@@ -12,7 +12,7 @@ from torch import nn, Tensor
 from vla_control.vla.backbone import Backbone
 from vla_control.vla.config import ModelConfig, Normalisation
 from vla_control.vla.encoders import CameraEncoder, TextProjection
-from vla_control.vla.heads import Head, make_head
+from vla_control.vla.heads import Guide, Head, make_head
 
 WORDS = 128  # width of the vector that modulates vision
 LANDMARKS = 9  # xyz of the named cube, the TCP and the plate
@@ -84,9 +84,9 @@ class Vla(nn.Module):
         """Return the loss (B,) of the head for tokens (B, M, width), actions (B, H, n)."""
         return cast(Head, self.head).loss(self.backbone(seen), actions)
 
-    def sample(self, seen: Seen, noise: Tensor) -> Tensor:
+    def sample(self, seen: Seen, noise: Tensor, guide: Guide | None = None) -> Tensor:
         """Return normalised actions (B, H, n) from noise (B, H, n)."""
-        return cast(Head, self.head).sample(self.backbone(seen.tokens), noise)
+        return cast(Head, self.head).sample(self.backbone(seen.tokens), noise, guide)
 
     def normalise_state(self, state: Tensor) -> Tensor:
         """Scale joints (B, n) [rad | m]."""

@@ -9,7 +9,11 @@ from torch import nn, Tensor
 
 from vla_control.core.errors import PolicyError
 from vla_control.vla.config import ModelConfig
+from vla_control.vla.heads.diffusion import DiffusionHead
 from vla_control.vla.heads.flow import FlowHead
+from vla_control.vla.heads.rtc import Guide
+
+__all__ = ['HEADS', 'Guide', 'Head', 'make_head']
 
 
 class Head(Protocol):
@@ -18,11 +22,18 @@ class Head(Protocol):
     def loss(self, memory: Tensor, actions: Tensor) -> Tensor:
         """Return the training loss of each sample, (B,)."""
 
-    def sample(self, memory: Tensor, noise: Tensor) -> Tensor:
-        """Return actions for a memory (B, M, width), from noise (B, H, n) where it uses any."""
+    def sample(self, memory: Tensor, noise: Tensor, guide: Guide | None = None) -> Tensor:
+        """
+        Return actions for a memory (B, M, width), from noise (B, H, n) where it uses any.
+
+        :param guide: what the actions are to continue, if anything.
+        """
 
 
-HEADS: dict[str, Callable[[ModelConfig], nn.Module]] = {'flow': FlowHead}
+HEADS: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    'diffusion': DiffusionHead,
+    'flow': FlowHead,
+}
 
 
 def make_head(config: ModelConfig) -> Head:

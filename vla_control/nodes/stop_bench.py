@@ -1,0 +1,110 @@
+# Copyright 2026 vla_control contributors
+# SPDX-License-Identifier: Apache-2.0
+# mypy: disable-error-code="no-untyped-call"
+"""Calls the emergency stop of a moving, simulated robot again and again, as any user would."""
+
+from collections.abc import Callable
+import logging
+import os
+from pathlib import Path
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+from std_srvs.srv import Trigger
+
+from vla_control.core.errors import SimulationError, VlaControlError
+from vla_control.core.spec import load_robot
+from vla_control.nodes.demo_user import demo_user, DemoUser
+from vla_control.runtime.bench.command import BenchOptions, BenchResult
+from vla_control.runtime.bench.estop import figures, StopBench, summary
+from vla_control.runtime.options import GraphOptions
+from vla_control.runtime.runner import GraphProcesses
+from vla_control.runtime.tick_log import load_tick_log
+from vla_control.runtime.wiring import describe, environment
+
+PATIENCE = 10.0  # [s] for any one thing to happen
+SPREAD = 0.2  # [s] after the arm follows, in which a call comes
+SHOWN = 100  # calls between words about progress
+NAMES = ('resume', 'e_stop', 'reset')
+
+
+def run_stop_bench(options: BenchOptions, say: Callable[[str], None]) -> BenchResult:
+    """Measure what ``vla-control bench estop`` asks for; see `bench_stop`."""
+    config = StopBench(robot=options.robot, calls=options.calls, seed=options.seed)
+    report = bench_stop(config, say)
+    return BenchResult(
+        report=report, show=lambda console: console.print(summary(report)), kept=report['holds']
+    )
+
+
+def bench_stop(config: StopBench, say: Callable[[str], None]) -> dict[str, Any]:
+    """
+    Start the graph on simulated hardware, call the emergency stop, and measure.
+
+    :param say: told about progress.
+    :raises VlaControlError: when the graph does not come up, or something never happens.
+    """
+    os.environ.update(environment(images=False))
+    os.environ.setdefault('ROS_DOMAIN_ID', '78')
+    logging.basicConfig(level=logging.WARNING, format='%(message)s')
+    with tempfile.TemporaryDirectory(prefix='vla_control-') as folder:
+        log = Path(folder) / 'ticks.npz'
+        graph = describe(
+            GraphOptions(
+                robot=config.robot,
+                hardware='sim',
+                policy='wave',
+                robot_state_publisher=False,
+                log_level='error',
+                overrides={'driver_node': {'log': str(log)}},
+            )
+        )
+        say(f'starting {len(graph.nodes)} nodes')
+        with GraphProcesses(graph) as processes:
+            processes.start()
+            with demo_user(load_robot(config.robot)) as user:
+                called = _press(user, config, say)
+                work = _work(user)
+        return figures(load_tick_log(log), called, work)
+
+
+def _press(user: DemoUser, config: StopBench, say: Callable[[str], None]) -> list[float]:
+    """Call the stop at random times in motion; return when each was called [s]."""
+    rng = np.random.default_rng(config.seed)
+    clients = {n: user.create_client(Trigger, f'driver_node/{n}') for n in NAMES}
+    for name, client in clients.items():
+        _expect(user, client.service_is_ready, f'service driver_node/{name}')
+
+    def ask(name: str) -> None:
+        future = clients[name].call_async(Trigger.Request())
+        _expect(user, future.done, f'an answer of {name}')
+        if not future.result().success:
+            raise VlaControlError(f'driver_node/{name}: {future.result().message}')
+
+    called: list[float] = []
+    for number in range(config.calls):
+        ask('resume')
+        _expect(user, lambda: user.mode == 'RUN', 'the arm following')
+        user.spin_until(lambda: False, float(rng.uniform(0.0, SPREAD)))
+        called.append(time.monotonic())
+        ask('e_stop')
+        _expect(user, lambda: user.mode == 'FAULT', 'FAULT')
+        ask('reset')
+        _expect(user, lambda: user.mode == 'HOLD', 'HOLD')
+        if (number + 1) % SHOWN == 0:
+            say(f'{number + 1} of {config.calls} calls')
+    return called
+
+
+def _work(user: DemoUser) -> float:
+    """Return how long a tick takes at its 99th percentile [s], by the driver's own report."""
+    key, name = 'work p99 [us]', 'driver_node: loop'
+    _expect(user, lambda: key in user.diagnostics.get(name, {}), 'diagnostics of the driver')
+    return float(user.diagnostics[name][key]) * 1e-6
+
+
+def _expect(user: DemoUser, condition: Callable[[], bool], what: str) -> None:
+    if not user.spin_until(condition, PATIENCE):
+        raise SimulationError(f'never happened within {PATIENCE:.0f} s: {what}')
