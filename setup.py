@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'vla_control'
-NODES = ('camera', 'policy', 'interpolator', 'driver', 'sim')
+NODES = ('camera', 'policy', 'interpolator', 'shadow', 'driver', 'sim')
 
 
 def shared(*folders):
@@ -41,6 +41,7 @@ setup(
         'pyyaml',
         'opencv-python-headless<5',
         'python-can[multicast]>=4.4,<5',
+        'pyserial>=3.5,<4',
         'transforms3d',
         'xacro',
         'mujoco>=4,<5',
@@ -65,6 +66,9 @@ setup(
             'ros-jazzy-builtin-interfaces',
             'ros-jazzy-rcl-interfaces',
         ],
+        # The DDS of a Unitree G1; 0.10 has no wheels for Python 3.11, and uint8 types of 11 are
+        # avoided (see buses/unitree_idl.py).
+        'g1': ['cyclonedds>=11.0.1,<12'],
         # Videos and plots of the demo and the benches.
         'demo': ['matplotlib', 'av'],
         # A peer of the chunk bench.
@@ -79,6 +83,8 @@ setup(
             'mypy==2.4.1',
             'types-PyYAML',
             'ruckig==0.19.4',
+            'cyclonedds==11.0.1',
+            'far-unitree-sdk==0.1.8; platform_machine=="x86_64" and python_version<"3.13"',
             'damiao-motor==1.0.6',
             'pydamiao==0.1.4',
             'motorbridge==0.5.6',

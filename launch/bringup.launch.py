@@ -1,7 +1,7 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Bring up a robot: cameras, policy, interpolator, driver, simulation, rviz.
+Bring up a robot, or several: cameras, policy, interpolator, driver, simulation, rviz.
 
 What is started, with which parameters and in which order, is said by
 vla_control/runtime/wiring.py; this file only turns that into launch actions.
@@ -25,8 +25,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
 
 from launch import LaunchDescription
-from vla_control.runtime.options import GraphOptions, launch_arguments
-from vla_control.runtime.wiring import describe
+from vla_control.runtime.options import fleet, launch_arguments
+from vla_control.runtime.wiring import describe, RESPAWNS
 
 
 def generate_launch_description():
@@ -43,13 +43,16 @@ def generate_launch_description():
 
 def bring_up(context):
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in launch_arguments()}
-    graph = describe(GraphOptions.from_text(given))
+    return [action for options in fleet(given) for action in bring_up_one(describe(options))]
+
+
+def bring_up_one(graph):
     actions = {spec.name: node_action(spec) for spec in graph.nodes}
     found = []
     for spec in graph.nodes:
-        if spec.lifecycle and graph.options.autostart:
+        if spec.lifecycle and graph.options.autostart and not spec.respawn:
             found += transitions(spec, actions)
-        if spec.vital:
+        if spec.vital and not spec.respawn:
             leave = OnProcessExit(target_action=actions[spec.name], on_exit=end_of(spec))
             found.append(RegisterEventHandler(leave))
     return found + list(actions.values()) + [LogInfo(msg=f'robot: {graph.robot.title}')]
@@ -77,6 +80,7 @@ def node_action(spec):
         additional_env=dict(spec.environment),
         respawn=spec.respawn,
         respawn_delay=1.0,
+        respawn_max_retries=RESPAWNS,
         output='screen',
     )
 
