@@ -6,18 +6,16 @@ The eleven defects reproduced in the DK1's own software (0.3.8), none of which m
 Numbered as they were found; the second of each pair of numbers is what its software does.
 """
 
-from dataclasses import replace
-
 from dk1_rig import at_rest, ControlledDk1, Dk1Rig
 import numpy as np
+from pair_rigs import PairRig
 import pytest
 
 from vla_control.buses.damiao import decode_mit, encode_mit, MitRanges, Reg
 from vla_control.core.errors import BusError
 from vla_control.core.messages import MotorStatus
-from vla_control.core.spec import load_robot, RobotSpec
+from vla_control.core.spec import load_robot
 from vla_control.robots.dynamics import RobotDynamics
-from vla_control.robots.pair import Pair, SharedClock
 from vla_control.safety.supervisor import Event, Mode
 
 FINGER = 'gripper_left'
@@ -171,35 +169,11 @@ def test_10_lost_answers_never_end_the_motion(every):
     assert (snapshot.measured.age <= 2.1 * arm.spec.dt).all()
 
 
-def two_arms():
-    """Left and right as one robot of 14 joints, left first."""
-    spec = load_robot('dk1')
-    parts = {'left': spec, 'right': spec}
-    names = [f'{side}_{j.name}' for side in parts for j in spec.joints]
-    joints = [replace(j, name=n) for j, n in zip(spec.joints * 2, names, strict=True)]
-    return RobotSpec(
-        name='dk1_bimanual',
-        title='two DK1',
-        driver='pair',
-        urdf=spec.urdf,
-        control_rate=spec.control_rate,
-        joints=tuple(joints),
-        home=spec.home * 2,
-        safety=spec.safety,
-        bus={},
-        parts=parts,
-    )
-
-
 def test_11_two_arms_are_one_robot_of_fourteen_joints_left_first():
-    spec = two_arms()
-    left, right = Dk1Rig(), Dk1Rig()
-    right.place('joint1', 0.4)
-    pair = Pair(spec, {'left': left.driver, 'right': right.driver}, SharedClock(left, spec.dt))
-    for rig in (left, right):
-        rig.driver.connect(rig.now())
-    assert [n.split('_')[0] for n in spec.names] == ['left'] * 7 + ['right'] * 7
-    state = pair.read(left.now())
+    rig = PairRig('dk1_bimanual')
+    assert [n.split('_')[0] for n in rig.spec.names] == ['left'] * 7 + ['right'] * 7
+    rig.place('right_joint1', 0.4)
+    state = rig.started()
     assert state.q.shape == (14,)
     assert state.q[7] == pytest.approx(0.4, abs=2e-4)
-    assert len(state.status) == 14
+    assert state.status == (MotorStatus.ENABLED,) * 14

@@ -10,7 +10,7 @@ import pytest
 from rigs import OpenArmRig
 
 from vla_control.buses.can import CanBus, CanConfig
-from vla_control.buses.damiao import DISABLE, ENABLE, Reg, write_register
+from vla_control.buses.damiao import CLEAR_ERROR, DISABLE, ENABLE, Reg, write_register
 from vla_control.core.errors import BusError, ConfigError, RobotError
 from vla_control.core.messages import MotorStatus
 from vla_control.core.spec import load_robot
@@ -171,9 +171,7 @@ def test_a_second_driver_on_the_bus_is_refused_by_name(tmp_path):
 # Enabling
 
 
-@pytest.mark.parametrize(
-    ('nibble', 'words'), [(0x9, 'under voltage'), (0xD, 'communication lost')]
-)
+@pytest.mark.parametrize(('nibble', 'words'), [(0x9, 'under voltage'), (0xE, 'overload')])
 def test_a_fault_at_the_start_is_named_and_goes_only_on_request(rig, nibble, words):
     rig.motors.motor(J3).set_fault(nibble)
     rig.driver.connect(rig.now())
@@ -183,6 +181,16 @@ def test_a_fault_at_the_start_is_named_and_goes_only_on_request(rig, nibble, wor
     rig.driver.clear_faults(rig.now())
     assert not any(m.enabled for m in rig.motors.motors)
     assert rig.driver.enable(rig.now()).status == (MotorStatus.ENABLED,) * 8
+
+
+def test_what_a_driver_that_died_left_behind_does_not_keep_the_next_one_out(rig):
+    for motor in rig.motors.motors:
+        motor.set_fault(0xD)
+    rig.driver.connect(rig.now())
+    assert rig.driver.enable(rig.now()).status == (MotorStatus.ENABLED,) * 8
+    frames = [f.data for f in rig.bus.sent]
+    assert frames.index(CLEAR_ERROR) < frames.index(ENABLE)
+    assert not any(command.kp for command in rig.commands()), 'it holds nothing by itself'
 
 
 def test_a_joint_one_turn_away_is_refused_with_the_reason(rig):

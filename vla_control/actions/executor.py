@@ -19,7 +19,9 @@ from vla_control.core.messages import ActionChunk, Reference
 from vla_control.core.spec import RobotSpec
 
 CLOCK_JUMP = 0.1  # [s] between two ticks, either way, that is a broken clock and not a late tick
-SPLICE_LEAD = 1.0  # control periods a splice lies ahead, so no tick is missed while it is made
+# Control periods each attempt at a splice lies ahead of the newest tick. One that falls between
+# the making of a splice and its end voids it; the last attempt lies beyond that tick.
+SPLICE_LEADS = (0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +202,24 @@ class ChunkExecutor:
             raise ChunkRejected(f'arrived at {now} s: the clock must give a finite time')
         if self._held:
             raise ChunkRejected(f'held: {self._held}; resume first')
-        last = self._last
+        rhythm = self._rhythm_of(plan)
+        rhythm.arrived(now)
+        for lead in SPLICE_LEADS:
+            last = self._last
+            joined, seam, memory, note = self._join(chunk, now, plan, last, lead)
+            if self._last is last:
+                break
+        self._note = note
+        self._memory = (plan.epoch, memory)
+        self._plan = joined
+        return seam
+
+    def _join(
+        self, chunk: ActionChunk, now: float, plan: Plan, last: Reference | None, lead: float
+    ) -> tuple[Plan, Seam, Memory, str]:
+        """Return the plan that goes over to a chunk `lead` periods after the newest tick."""
         seen = last.stamp if last else now
-        start = max(now, seen) + SPLICE_LEAD * self.spec.dt
+        start = max(now, seen + lead * self.spec.dt)
         pace = plan.pace.resumed(start, plan.rest_time)
         checked = check_chunk(
             chunk,
@@ -216,9 +233,8 @@ class ChunkExecutor:
         )
         at_rest = pace is not plan.pace
         rhythm = self._rhythm_of(plan)
-        rhythm.arrived(now)
         steps, age = len(checked.times), start - checked.stamp
-        rate, self._note = rhythm.fit(steps * checked.dt, steps, age, pace.after, self.blend.reach)
+        rate, note = rhythm.fit(steps * checked.dt, steps, age, pace.after, self.blend.reach)
         pace = pace.changed(start, rate, at_rest)
         epoch, memory = self._memory
         memory = memory if epoch == plan.epoch else Memory()
@@ -233,9 +249,8 @@ class ChunkExecutor:
             self.blend,
             memory,
         )
-        self._memory = (plan.epoch, memory)
-        self._plan = replace(joined, pace=pace)
-        return replace(seam, time=start, delay=start - checked.stamp)
+        seam = replace(seam, time=start, delay=start - checked.stamp)
+        return replace(joined, pace=pace), seam, memory, note
 
     def _rhythm_of(self, plan: Plan) -> Rhythm:
         """Return when chunks came in the epoch of a plan."""

@@ -78,13 +78,15 @@ class TtyPort:
     a fifth of pyserial's and report an unplugged adapter at once.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, baud: int = BAUD) -> None:
         """
         Prepare a port; nothing is opened yet.
 
         :param path: such as ``/dev/serial/by-path/...``, or a link to a pseudo-terminal.
+        :param baud: [bit/s] where there is a wire behind the adapter.
         """
         self._path = path
+        self._baud = baud
         self._serial: serial.Serial | None = None
         self._file = -1
         self._poll = select.poll()
@@ -119,7 +121,7 @@ class TtyPort:
                 'running?'
             )
         try:
-            self._serial = serial.Serial(self._path, BAUD, timeout=0, exclusive=True)
+            self._serial = serial.Serial(self._path, self._baud, timeout=0, exclusive=True)
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise BusError(
                 f'cannot open {self._path}: {error}. Only one program may use it, and its user '

@@ -15,6 +15,7 @@ import numpy as np
 from std_srvs.srv import Trigger
 
 from vla_control.core.errors import SimulationError, VlaControlError
+from vla_control.core.realtime import prepare_process
 from vla_control.core.spec import load_robot
 from vla_control.nodes.demo_user import demo_user, DemoUser
 from vla_control.runtime.bench.command import BenchOptions, BenchResult
@@ -25,6 +26,9 @@ from vla_control.runtime.tick_log import load_tick_log
 from vla_control.runtime.wiring import describe, environment
 
 PATIENCE = 10.0  # [s] for any one thing to happen
+FOLLOWS = 2.0  # [s] from a resume to the first motion
+ATTEMPTS = 10
+CALLER = 45  # SCHED_FIFO priority, so that what is measured is not the wait of who measures
 SPREAD = 0.2  # [s] after the arm follows, in which a call comes
 SHOWN = 100  # calls between words about progress
 NAMES = ('resume', 'e_stop', 'reset')
@@ -65,6 +69,7 @@ def bench_stop(config: StopBench, say: Callable[[str], None]) -> dict[str, Any]:
         with GraphProcesses(graph) as processes:
             processes.start()
             with demo_user(load_robot(config.robot)) as user:
+                prepare_process(CALLER)
                 called = _press(user, config, say)
                 work = _work(user)
         return figures(load_tick_log(log), called, work)
@@ -85,14 +90,17 @@ def _press(user: DemoUser, config: StopBench, say: Callable[[str], None]) -> lis
 
     called: list[float] = []
     for number in range(config.calls):
-        ask('resume')
-        _expect(user, lambda: user.mode == 'RUN', 'the arm following')
+        for _ in range(ATTEMPTS):  # a busy machine may make the driver hold, or stop, by itself
+            if user.mode == 'FAULT':
+                ask('reset')
+                _expect(user, lambda: user.mode != 'FAULT', 'HOLD')
+            ask('resume')
+            if user.spin_until(lambda: user.mode == 'RUN', FOLLOWS):
+                break
         user.spin_until(lambda: False, float(rng.uniform(0.0, SPREAD)))
         called.append(time.monotonic())
         ask('e_stop')
         _expect(user, lambda: user.mode == 'FAULT', 'FAULT')
-        ask('reset')
-        _expect(user, lambda: user.mode == 'HOLD', 'HOLD')
         if (number + 1) % SHOWN == 0:
             say(f'{number + 1} of {config.calls} calls')
     return called

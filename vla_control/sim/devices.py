@@ -98,8 +98,21 @@ def _dk1_in_memory(spec: RobotSpec) -> tuple[Any, Device]:
     return in_memory(spec)
 
 
+def _g1_on_bus(spec: RobotSpec) -> Device:
+    from vla_control.sim.unitree_board import on_dds
+
+    return on_dds(spec)
+
+
+def _g1_in_memory(spec: RobotSpec) -> tuple[Any, Device]:
+    from vla_control.sim.unitree_board import in_memory
+
+    return in_memory(spec)
+
+
 EMULATIONS: dict[str, Emulation] = {
     'dk1': Emulation(on_bus=_dk1_on_bus, in_memory=_dk1_in_memory),
+    'g1': Emulation(on_bus=_g1_on_bus, in_memory=_g1_in_memory),
     'openarm': Emulation(on_bus=_openarm_on_bus, in_memory=_openarm_in_memory),
     'pair': Emulation(on_bus=_pair_on_bus, in_memory=_pair_in_memory),
 }

@@ -11,6 +11,7 @@ which is the best any of them could do at control rate.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 import math
 from typing import Any
@@ -107,7 +108,7 @@ def bench_chunks(config: ChunkBench, progress: Progress | None = None) -> dict[s
                     progress(name, delay, fault)
     report = {
         'setting': asdict(config.setting),
-        'blend': {**asdict(config.blend), 'method': config.blend.method.value},
+        'blend': asdict(config.blend),
         'delay_ms': config.delay_ms,
         'seeds': config.seeds,
         'grid_seeds': config.grid_seeds,
@@ -218,11 +219,13 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON data: null for what is not a finite number."""
+    """Return JSON data: null for what is not a finite number, of a name its text."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -35,17 +35,20 @@ def figures(record: TickRecord, called: Sequence[float], work: float) -> dict[st
 
     :param called: [s] steady clock, just before each call.
     :param work: [s] a tick takes at its 99th percentile, added to every latency.
-    :raises SimulationError: when a call was not obeyed before the next one.
+    :raises SimulationError: when a call was not obeyed before the next one. One that came when
+        the robot had stopped by itself is left out.
     """
     faulted = record.mode == Mode.FAULT.value
     began = record.time[1:][faulted[1:] & ~faulted[:-1]]
     latencies, moving = [], 0
     for call, following in zip(called, [*called[1:], math.inf], strict=True):
+        row = int(np.searchsorted(record.time, call)) - 1  # the last tick before the call
+        if faulted[row]:
+            continue
         obeyed = began[(began >= call) & (began < following)]
         if not len(obeyed):
             raise SimulationError(f'the emergency stop called at {call:.3f} s was not obeyed')
         latencies.append(float(obeyed[0]) - call + work)
-        row = int(np.searchsorted(record.time, call)) - 1  # the last tick before the call
         moving += bool(np.any(record.sent[row] != record.sent[max(row - 1, 0)]))
     ticks = [x / record.dt for x in latencies]
     return {
