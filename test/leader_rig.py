@@ -7,14 +7,12 @@ from dataclasses import replace
 
 from vla_control.buses.byte_ports import TtyPort
 from vla_control.buses.dynamixel import BAUD, DynamixelBus
-from vla_control.core.spec import load_robot
 from vla_control.robots.dk1_leader import load_leader
 from vla_control.sim.dynamixel_leader import EmulatedLeader, serving
 from vla_control.sim.pty_port import PtyPort
 
-SPEC = load_robot('dk1')
 PATIENT = 1.0  # [s] for an answer: a loaded machine is no lost packet
-HASTY = 0.05  # [s] where answers are meant to be missed
+HASTY = 0.1  # [s] where answers are meant to be missed
 
 
 def config(path, timeout=PATIENT):

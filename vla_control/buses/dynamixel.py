@@ -221,8 +221,8 @@ class DynamixelBus:
     def close(self) -> None:
         """Switch all motors off where they can still be reached, and give up the line."""
         if self._line is not None:
-            with suppress(BusError):
-                for motor in self._ids:
+            for motor in self._ids:
+                with suppress(BusError):
                     self.write(motor, Item.TORQUE_ENABLE, _OFF)
         self._port.close()
         self._line = None

@@ -133,6 +133,15 @@ class HomingDriver(Protocol):
         """
 
 
+@runtime_checkable
+class BlendedDriver(Protocol):
+    """What a RobotDriver adds where the robot takes over our command by and by."""
+
+    @property
+    def weight(self) -> float:
+        """The share of our command in what the robot does, 0..1."""
+
+
 class Dynamics(Protocol):
     """Rigid-body terms of a robot, in RobotSpec order."""
 

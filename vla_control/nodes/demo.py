@@ -11,6 +11,7 @@ from rich.console import Console
 
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.nodes.demo_user import demo_user, DemoUser, read_diagnostics
+from vla_control.policies.config import load_policy_config
 from vla_control.runtime import demo
 from vla_control.runtime.demo import DemoConfig, EpisodeRow
 from vla_control.runtime.options import GraphOptions
@@ -21,7 +22,6 @@ from vla_control.runtime.wiring import describe, environment
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.tasks import Goal, load_tasks, Task
 
-TASKS = (Task.TOUCH, Task.PICK)
 STOP_AFTER = 0.5  # share of the way home at which the emergency stop is tried
 
 
@@ -81,13 +81,14 @@ def _options(config: DemoConfig) -> GraphOptions:
 
 
 def _episodes(user: DemoUser, config: DemoConfig, console: Console) -> list[EpisodeRow]:
-    """Alternate touch and pick, every colour in turn, with any known wording."""
+    """Ask for the tasks of the policy in turn, for any colour, in any known wording."""
     book, rng = load_tasks(), np.random.default_rng(config.seed)
+    tasks = [Task(t) for t in load_policy_config(config.policy).tasks] or [Task.TOUCH]
     home = np.array(user.spec.home)
     rows: list[EpisodeRow] = []
     for number in range(config.episodes):
         goal = Goal(
-            task=TASKS[number % len(TASKS)], target=COLOURS[int(rng.integers(len(COLOURS)))]
+            task=tasks[number % len(tasks)], target=COLOURS[int(rng.integers(len(COLOURS)))]
         )
         words = book.instruction(goal, rng)
         if number:

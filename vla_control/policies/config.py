@@ -20,6 +20,7 @@ class PolicyConfig:
     title: str = ''  # for people
     rate: float = 5.0  # [Hz] most requests
     deadline: float = 1.0  # [s] for one answer
+    tasks: tuple[str, ...] = ()  # of config/tasks.yaml it was trained on
     blend: BlendConfig = field(default_factory=BlendConfig)
     options: dict[str, Any] = field(default_factory=dict)  # checked by the kind
 

@@ -100,14 +100,17 @@ class G1(G1Base):
         """
         Hold, then hand the arms back: the weight goes to 0 while the pose is held.
 
-        Where the answers are fresh the measured pose is held, which lets go of an obstacle; the
-        hands keep their grip. The legs, and so the balance, stay with the robot throughout.
+        Where the answers are fresh and the arms wholly ours, the measured pose is held, which lets
+        go of an obstacle; the hands keep their grip. The legs, and so the balance, stay with the robot throughout.
         """
         if not self._armed:
             return
         if self._since is None:
             self._since = now
-            self._rest = self._link.q.copy() if self._fresh(now) else self._held.copy()
+            # Taken over in part, an arm stands short of its command without any obstacle; to hold
+            # where it is measured would throw it back.
+            yields = self._weight == 1.0 and self._fresh(now)
+            self._rest = self._link.q.copy() if yields else self._held.copy()
             grip = self._hands.joints
             self._rest[grip] = self._held[grip]
         hold = now - self._since < self._arm.release_hold

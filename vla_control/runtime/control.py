@@ -10,7 +10,7 @@ import numpy as np
 from vla_control.actions.stream import ReferenceStream
 from vla_control.core.errors import BusError, CodecError, RobotError
 from vla_control.core.messages import JointCommand, Reference, RobotState
-from vla_control.core.protocols import RobotDriver
+from vla_control.core.protocols import BlendedDriver, RobotDriver
 from vla_control.core.spec import RobotSpec
 from vla_control.runtime.homing import HomingWatch
 from vla_control.runtime.tick_log import TickLog
@@ -21,6 +21,7 @@ from vla_control.safety.watchdog import EnableWatch, Watchdogs
 GRID_SLACK = 1.5  # control periods a tick may be off its nominal instant before the grid moves
 MOVES = (Event.RESUME, Event.HOME)  # what takes an enabling device where one is required
 FIRST_AUTHORITY = 0.2  # share of the velocity limit right after a resume
+LEAST_AUTHORITY = 0.01  # share of it while the robot does not yet take over our command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +280,11 @@ class RobotController:
     def _authority(self, now: float) -> float:
         ramp = self.spec.safety.authority_ramp
         share = min(1.0, max(0.0, (now - self._running_since) / ramp)) if ramp > 0 else 1.0
-        return FIRST_AUTHORITY + (1.0 - FIRST_AUTHORITY) * share
+        authority = FIRST_AUTHORITY + (1.0 - FIRST_AUTHORITY) * share
+        if isinstance(self.driver, BlendedDriver):
+            # A robot that follows only in part would be left behind, which looks like a collision.
+            authority *= self.driver.weight
+        return max(authority, LEAST_AUTHORITY)
 
     def _act_safely(self, now: float) -> None:
         try:
