@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 PACKAGE = 'vla_control'
-NODES = ('camera', 'policy', 'interpolator', 'shadow', 'driver', 'sim')
+NODES = ('camera', 'policy', 'leader', 'interpolator', 'shadow', 'driver', 'sim')
 
 
 def shared(*folders):
@@ -69,6 +69,8 @@ setup(
         # The DDS of a Unitree G1; 0.10 has no wheels for Python 3.11, and uint8 types of 11 are
         # avoided (see buses/unitree_idl.py).
         'g1': ['cyclonedds>=11.0.1,<12'],
+        # The motors of a DK1's leader arm.
+        'dk1': ['dynamixel-sdk>=4.1,<5'],
         # Videos and plots of the demo and the benches.
         'demo': ['matplotlib', 'av'],
         # A peer of the chunk bench.
@@ -85,6 +87,7 @@ setup(
             'ruckig==0.19.4',
             'cyclonedds==11.0.1',
             'far-unitree-sdk==0.1.8; platform_machine=="x86_64" and python_version<"3.13"',
+            'dynamixel-sdk==4.1.0',
             'damiao-motor==1.0.6',
             'pydamiao==0.1.4',
             'motorbridge==0.5.6',

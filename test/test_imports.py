@@ -25,6 +25,7 @@ HOMES = {
     'can': ('buses/',),
     'serial': ('buses/',),
     'cyclonedds': ('buses/',),
+    'dynamixel_sdk': ('buses/',),
 }
 MODULES = sorted(PACKAGE.rglob('*.py'))
 

@@ -158,6 +158,8 @@ class Run:
     """sim, mock or real."""
     policy: str = ''
     """A name in config/policies, or a YAML file; <robot>_vla if none is given."""
+    teleop: str = ''
+    """A name in config/teleop: a leader arm moved by hand instead of the policy."""
     instruction: str = ''
     namespace: str = ''
     """Of every node; one for each of several robots, with commas between."""
@@ -178,6 +180,7 @@ class Run:
             'robot': self.robot,
             'hardware': self.hardware,
             'policy': self.policy or ','.join(policy_of(r) for r in self.robot.split(',')),
+            'teleop': self.teleop,
             'instruction': self.instruction,
             'namespace': self.namespace,
             'cameras': ','.join(self.cameras),

@@ -170,5 +170,5 @@ def test_what_is_no_leader_is_refused(path, message):
 
 def test_of_two_leaders_one_must_be_chosen():
     both = [LEADER, Listed('/dev/ttyACM2', 0x1A86, 0x55D3)]
-    with pytest.raises(BusError, match='2 leader arms .*ttyACM1, /dev/ttyACM2'):
+    with pytest.raises(BusError, match=r'2 leader arms .*ttyACM1, /dev/ttyACM2'):
         find_leader('auto', lambda: both)

@@ -80,6 +80,16 @@ def test_two_namespaces_start_two_robots_that_wait_only_for_their_own(descriptio
         assert matched.namespace == transition.target_lifecycle_node.namespace
 
 
+def test_a_leader_arm_is_started_instead_of_the_policy(description):
+    found = nodes(description.run(robot='dk1', teleop='dk1_leader', hardware='real'))
+    assert 'policy_node' not in found
+    leader = found['leader_node']
+    assert leader.executable == 'leader_node'
+    values = {k: plain(v) for k, v in leader.parameters[0].items()}
+    assert (values['teleop'], values['hardware']) == ('dk1_leader', 'real')
+    assert leader.respawn
+
+
 def test_text_parameters_stay_text(description):
     found = nodes(description.run(instruction='1'))
     value = found['policy_node'].parameters[0]['instruction']

@@ -109,6 +109,8 @@ def test_overrides_come_last():
         ({'hardware': 'fake'}, 'choose one of'),
         ({'hardware': 'real', 'resume': True}, 'never starts to move by itself'),
         ({'hardware': 'real', 'use_sim_time': True}, 'cannot drive real motors'),
+        ({'shadow': True, 'teleop': 'dk1_leader'}, 'shadow mode compares a policy'),
+        ({'teleop': 'dk1_leadr'}, "did you mean 'dk1_leader'"),
         ({'shadow': True, 'resume': True}, 'shadow mode moves nothing'),
         ({'robot': 'openram'}, "did you mean 'openarm'"),
         ({'policy': 'hodl'}, "did you mean 'hold'"),
@@ -179,6 +181,23 @@ def test_in_shadow_mode_nobody_commands_the_robot():
     assert 'shadow_node' not in names(graph())
 
 
+def test_a_leader_arm_takes_the_place_of_the_policy():
+    found = graph(robot='dk1', teleop='dk1_leader', hardware='mock')
+    assert names(found) == [
+        'camera_front',
+        'camera_wrist',
+        'leader_node',
+        'interpolator_node',
+        'driver_node',
+    ]
+    leader = found.node('leader_node')
+    assert (leader.parameters['teleop'], leader.parameters['hardware']) == ('dk1_leader', 'mock')
+    assert found.node('interpolator_node').parameters['blend'] == 'replace'
+    (chunks,) = (t for t in found.topics if t.name == 'action_chunk')
+    assert len({n.executable for n in found.nodes} & set(chunks.publishers)) == 1
+    assert 'blend' not in graph().node('interpolator_node').parameters
+
+
 def test_the_middleware_profile_of_images_has_room_for_them(monkeypatch):
     monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
     space = '{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}'
@@ -223,6 +242,7 @@ def test_the_aggregator_finds_every_report_a_place():
         'driver_node: loop',
         'camera_front: front',
         'policy_node: hold',
+        'leader_node: dk1_leader',
         'interpolator_node: quality',
         'shadow_node: quality',
         'sim_node: physics',

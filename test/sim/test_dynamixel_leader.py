@@ -8,7 +8,6 @@ import termios
 from leader_rig import leader_at
 import pytest
 
-
 from vla_control.sim.dynamixel_leader import crc16, decode, encode, Packet, Servo
 
 sdk = pytest.importorskip('dynamixel_sdk')

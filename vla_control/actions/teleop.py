@@ -6,8 +6,12 @@ From where a leader arm is to where its follower is to be, without a jump.
 The follower is brought to the leader before it follows: on ``start + s(t) (leader - start)``, s a
 quintic from 0 to 1, which ends on the leader wherever that has gone meanwhile. Whatever is wrong
 with the leader, the follower brakes and stays, and is brought to it anew.
+
+It follows 0.08 s behind, so that every chunk holds where the leader was: chunks that guess where
+it goes on contradict each other 50 times a second, and what joins them begins to swing.
 """
 
+from collections import deque
 from dataclasses import dataclass, fields
 from enum import Enum
 import math
@@ -19,10 +23,11 @@ from vla_control.core.messages import ActionChunk, Floats, frozen_floats
 from vla_control.core.motion import Stop, stop
 from vla_control.core.spec import RobotSpec
 
-STEP = 0.04  # [s] between the steps of a chunk
-HORIZON = 3  # steps: nothing is planned further than 0.12 s ahead of the hand
+STEP = 0.02  # [s] between the steps of a chunk
+HORIZON = 4  # steps of a chunk; all of them are what the follower is behind
 LONGEST = 0.04  # [s] of motion in one step, however late it comes
 SHORTEST_RAMP = 1.0  # [s]
+PAST = 32  # references kept, more than a chunk is made of
 SPAN = 0.04  # [s] over which the leader's speed is measured; counts are coarse
 PEAK = 1.875  # peak of a quintic's speed over its mean
 GROSS = 0.5  # [rad] outside the soft limits before a reading is no pose of this robot
@@ -79,6 +84,7 @@ class Coupling:
         self._q: Floats | None = None  # (n,) the reference
         self._v = np.zeros(len(spec.joints))  # (n,) its speed
         self._low, self._high = spec.lower, spec.upper
+        self._past: deque[tuple[float, Floats]] = deque(maxlen=PAST)  # [s], references
         self._brake: Stop | None = None
         self._since = 0.0  # [s] start of the brake or the ramp
         self._start = self._v  # (n,) pose the ramp begins at
@@ -111,6 +117,8 @@ class Coupling:
         # A follower held a little outside its soft limits is not moved for that alone.
         self._low = np.minimum(self._spec.lower, pose)
         self._high = np.maximum(self._spec.upper, pose)
+        self._past.clear()
+        self._past.append((now, pose))
         self._pace.forget()
         self._hold('waiting for the leader')
 
@@ -139,25 +147,27 @@ class Coupling:
         q = before + np.clip(aim - before, -reach * passed, reach * passed)
         self._v = (q - before) / passed
         self._q, self._now = frozen_floats(np.clip(q, self._low, self._high)), now
+        self._past.append((now, self._q))
         return self._q
 
     def chunk(self) -> ActionChunk:
         """
-        Return the last reference and its way on for 0.12 s as a chunk.
+        Return the way to the last reference as a chunk, which ends there 0.08 s from then.
 
         :raises VlaControlError: before reset().
         """
         if self._q is None:
             raise VlaControlError('no pose to start from: call reset(now, q) before chunk')
-        ahead: Floats = STEP * np.arange(1.0, HORIZON + 1.0)[:, None]
-        way = self._q + self._v * ahead
-        if self._phase is Phase.HOLD and self._brake is not None:
-            way = self._brake.sample(self._now - self._since + ahead).q
+        wanted = self._now - STEP * np.arange(HORIZON - 1.0, -1.0, -1.0)
+        times = [time for time, _ in self._past]
+        way = np.array([q for _, q in self._past])
         return ActionChunk(
             stamp=self._now,
             dt=STEP,
             joints=self._spec.names,
-            positions=frozen_floats(np.clip(way, self._low, self._high)),
+            positions=frozen_floats(
+                np.stack([np.interp(wanted, times, column) for column in way.T], axis=1)
+            ),
         )
 
     def _look(self, now: float, pose: LeaderPose | None) -> Floats | None:

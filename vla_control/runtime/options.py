@@ -16,6 +16,7 @@ _DESCRIPTIONS = {
     'robot': 'name in config/robots, or a YAML file; several with commas between',
     'hardware': 'real motors, simulated motors on the same bus, or an ideal mirror',
     'policy': 'name in config/policies, or a YAML file',
+    'teleop': 'name in config/teleop: a leader arm moved by hand instead of the policy',
     'instruction': 'what to do, until the instruction topic says otherwise',
     'cameras': 'names in config/cameras with commas between; empty takes those of the robot',
     'namespace': 'of every node; two with a comma between start two robots',
@@ -29,7 +30,7 @@ _DESCRIPTIONS = {
     'log_level': 'debug, info, warn, error or fatal',
     'params_file': 'YAML with parameters that override all others',
 }
-_PER_ROBOT = ('robot', 'policy')
+_PER_ROBOT = ('robot', 'policy', 'teleop')
 _RENAMED = {'launch_rviz': 'rviz'}
 _CHOICES = {
     'hardware': HARDWARE,
@@ -47,6 +48,7 @@ class GraphOptions:
     robot: str = 'openarm'
     hardware: str = 'sim'  # one of HARDWARE
     policy: str = 'hold'
+    teleop: str = ''  # in config/teleop, leads instead of the policy; empty: none
     instruction: str = ''
     cameras: tuple[str, ...] = ()  # empty: those of the robot
     namespace: str = ''
@@ -104,6 +106,8 @@ class GraphOptions:
             )
         if self.shadow and self.resume:
             raise ConfigError('shadow mode moves nothing; leave `resume` off, or `shadow`')
+        if self.shadow and self.teleop:
+            raise ConfigError('shadow mode compares a policy; leave `teleop` off, or `shadow`')
         if self.hardware == 'real' and self.use_sim_time:
             raise ConfigError(
                 'use_sim_time cannot drive real motors; leave it off with hardware real'

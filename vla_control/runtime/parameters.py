@@ -122,6 +122,22 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         ),
         HURRY,
     ),
+    'leader_node': (
+        AUTOSTART,
+        ROBOT,
+        Parameter(
+            name='teleop',
+            default='dk1_leader',
+            description='name in config/teleop, or a YAML file',
+        ),
+        Parameter(
+            name='hardware',
+            default='sim',
+            description='real opens the leader arm, sim and mock one that sways by itself',
+            choices=('real', 'sim', 'mock'),
+        ),
+        HURRY,
+    ),
     'interpolator_node': (
         AUTOSTART,
         ROBOT,

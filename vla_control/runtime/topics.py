@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 
 DRIVER, INTERPOLATOR, POLICY, SIM = 'driver_node', 'interpolator_node', 'policy_node', 'sim_node'
-CAMERA, SHADOW = 'camera_node', 'shadow_node'
+CAMERA, SHADOW, LEADER = 'camera_node', 'shadow_node', 'leader_node'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +74,15 @@ def topics(control_rate: float, cameras: tuple[str, ...] = ('<name>',)) -> tuple
         *found,
         topic('instruction', text, ((), (POLICY, SIM)), STATE),
         topic('joint_states', joints, ((DRIVER,), (POLICY, SHADOW)), EVENTS, rate=100.0),
-        topic('commanded_joint_states', joints, ((DRIVER,), (INTERPOLATOR,)), COMMAND, rate=100.0),
-        topic('driver_state', text, ((DRIVER,), (INTERPOLATOR, POLICY, SIM)), STATE),
-        topic('action_chunk', trajectory, ((POLICY,), (INTERPOLATOR, SHADOW)), COMMAND),
+        topic(
+            'commanded_joint_states',
+            joints,
+            ((DRIVER,), (INTERPOLATOR, LEADER)),
+            COMMAND,
+            rate=100.0,
+        ),
+        topic('driver_state', text, ((DRIVER,), (INTERPOLATOR, POLICY, LEADER, SIM)), STATE),
+        topic('action_chunk', trajectory, ((POLICY, LEADER), (INTERPOLATOR, SHADOW)), COMMAND),
         topic('joint_command', trajectory, ((INTERPOLATOR,), (DRIVER,)), COMMAND, rate=rate),
         topic('enable', 'std_msgs/msg/Bool', ((), (DRIVER,)), COMMAND, NEWEST, 20.0),
         topic('robot_description', text, ((DRIVER,), ()), STATE),

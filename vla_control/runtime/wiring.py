@@ -21,6 +21,7 @@ from vla_control.runtime.topics import (
     CAMERA,
     DRIVER,
     INTERPOLATOR,
+    LEADER,
     POLICY,
     SHADOW,
     SIM,
@@ -102,7 +103,8 @@ def describe(options: GraphOptions) -> Graph:
     cameras = options.cameras or robot.cameras
     nodes = [_camera(options, name) for name in cameras]
     follower = _shadow if options.shadow else _interpolator
-    nodes += [_policy(options, cameras), follower(options), _driver(options)]
+    source = _leader(options) if options.teleop else _policy(options, cameras)
+    nodes += [source, follower(options), _driver(options)]
     if options.hardware == 'sim':
         nodes.insert(0, _simulation(options, cameras))
     nodes += _tools(options, robot, cameras)
@@ -194,8 +196,17 @@ def _policy(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
     return _node(options, POLICY, values, respawn=True, vital=False)
 
 
+def _leader(options: GraphOptions) -> NodeSpec:
+    find_config('teleop', options.teleop)
+    values: dict[str, Value] = {'teleop': options.teleop, 'hardware': options.hardware}
+    return _node(options, LEADER, values, respawn=True, vital=False)
+
+
 def _interpolator(options: GraphOptions) -> NodeSpec:
-    return _node(options, INTERPOLATOR, {'policy': options.policy}, respawn=True)
+    values: dict[str, Value] = {'policy': options.policy}
+    if options.teleop:  # whose chunks are where the hand was, and need no smoothing
+        values['blend'] = 'replace'
+    return _node(options, INTERPOLATOR, values, respawn=True)
 
 
 def _shadow(options: GraphOptions) -> NodeSpec:

@@ -6,14 +6,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+import math
 import threading
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 from vla_control.buses.dynamixel import CURRENT_POSITION, Item
 from vla_control.buses.frames import BusState
+from vla_control.core.spec import RobotSpec
 from vla_control.robots.dk1_leader import LeaderConfig
 from vla_control.sim.damiao_adapter import Plug
+from vla_control.sim.pty_port import PtyPort
 
 HEADER = b'\xff\xff\xfd\x00'
 BROADCAST = 0xFE
@@ -23,6 +28,9 @@ FIRMWARE = 52
 TABLE = 256  # bytes
 EEPROM = 64  # addresses below it are locked while the torque is on
 LISTEN = 0.005  # [s] longest wait of a turn of the thread, and error of LeaderFaults.delay
+SWAY = 0.15  # [rad]
+SWAY_SPEED = 0.25  # [rad/s]: calm enough to be approached
+REST = 5.0  # [s] before it begins
 _LONGEST = 1024  # bytes of a packet; a longer length is noise
 
 
@@ -288,3 +296,27 @@ def serving(leader: EmulatedLeader) -> Iterator[EmulatedLeader]:
         stop.set()
         thread.join()
         leader.close()
+
+
+def on_pty(config: LeaderConfig) -> EmulatedLeader:
+    """
+    Put a leader where a driver with hardware ``sim`` looks for it.
+
+    :raises BusError: when the path cannot be used.
+    """
+    return EmulatedLeader(PtyPort(config.port['sim']), config)
+
+
+def swaying(config: LeaderConfig, spec: RobotSpec) -> Callable[[float], Sequence[int]]:
+    """Return a script by which a leader rests at its follower's home, and sways about it."""
+    home = np.array(spec.home)
+    share = np.where(spec.gripper, 0.0, SWAY)
+    begin: list[float] = []
+
+    def script(now: float) -> Sequence[int]:
+        begin[:] = begin or [now]
+        t = max(now - begin[0] - REST, 0.0)
+        q = home + share * math.sin(SWAY_SPEED / SWAY * t)
+        return config.counts(np.clip(q, spec.lower, spec.upper), spec)
+
+    return script

@@ -11,6 +11,7 @@ from vla_control.core.messages import Floats, frozen_floats
 from vla_control.sim.scene import SceneSpec
 
 COLOURS = ('red', 'green', 'blue')  # of the cubes, in the order of every (3, ...) array
+MOST_DRAWS = 20_000  # of places; where the area is tight, one in 200 will do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ def sample_layout(scene: SceneSpec, rng: np.random.Generator) -> Layout:
     cubes = scene.cubes
     low = np.array([cubes.area.x[0], cubes.area.y[0]])
     high = np.array([cubes.area.x[1], cubes.area.y[1]])
-    for _ in range(1000):
+    for _ in range(MOST_DRAWS):
         xy = rng.uniform(low, high, size=(len(COLOURS), 2))
         gaps = np.linalg.norm(xy[:, None] - xy[None], axis=2)[np.triu_indices(len(COLOURS), 1)]
         if gaps.min() >= cubes.spacing and np.abs(xy[:, 1]).min() >= cubes.seam:
