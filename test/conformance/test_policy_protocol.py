@@ -19,6 +19,18 @@ SPEC = load_robot('openarm')
 LONG = 60.0  # [s]
 
 
+ROBOTS = {frozenset(load_robot(n).names): load_robot(n) for n in available('robots')}
+
+
+def spec_of(description):
+    return ROBOTS[frozenset(description.joints)]
+
+
+def robot_of(policy):
+    """Return the robot a policy is tried on: its own where it was trained for one."""
+    return policy.removesuffix('_vla') if policy.endswith('_vla') else 'openarm'
+
+
 def missing_weights(name):
     weights = load_policy_config(name).options.get('weights')
     return weights is not None and not locate(name, weights).is_file()
@@ -44,7 +56,7 @@ class SmallModel:
 
     config = Shape
 
-    def plan(self, images, state, instruction):
+    def plan(self, images, state, instruction, **_):
         assert all(images[c].shape == (96, 96, 3) for c in self.Shape.cameras)
         return np.tile(state, (16, 1)) + images['front'].mean() / 1e6
 
@@ -67,7 +79,7 @@ class Remote:
     """The same policy behind a worker, with the answers of the worker as it gives them."""
 
     def __init__(self, name):
-        self.worker = make_worker(name, 'openarm')
+        self.worker = make_worker(name, robot_of(name))
         self.worker.start()
         self.description = self.worker.wait_ready(LONG)
 
@@ -84,9 +96,9 @@ class Remote:
 
 
 def direct(name):
-    return Direct(
-        BuiltinPolicy(SPEC, SmallModel()) if name == 'model' else load_policy(name, SPEC)
-    )
+    if name == 'model':
+        return Direct(BuiltinPolicy(SPEC, SmallModel()))
+    return Direct(load_policy(name, load_robot(robot_of(name))))
 
 
 @pytest.fixture(params=[*POLICIES, 'model'])
@@ -101,10 +113,11 @@ def both(request):
     remote.worker.close()
 
 
-def observe(description, stamp=50.0, q=SPEC.home, side=192):
+def observe(description, stamp=50.0, side=192):
+    spec = spec_of(description)
     pixels = np.full((side, side, 3), 90, np.uint8)
-    names = SPEC.names[3:] + SPEC.names[:3]
-    values = dict(zip(SPEC.names, q, strict=True))
+    names = spec.names[3:] + spec.names[:3]
+    values = dict(zip(spec.names, spec.home, strict=True))
     return Observation(
         stamp=stamp,
         images={c: Image(stamp=stamp, pixels=pixels) for c in description.cameras},
@@ -131,7 +144,7 @@ def test_a_chunk_is_what_the_description_promises(policy):
 
 
 def test_it_commands_the_joints_of_the_robot_each_once(policy):
-    assert sorted(policy.description.joints) == sorted(SPEC.names)
+    assert sorted(policy.description.joints) == sorted(spec_of(policy.description).names)
 
 
 def test_a_chunk_carries_the_stamp_of_its_observation(policy):
@@ -141,9 +154,10 @@ def test_a_chunk_carries_the_stamp_of_its_observation(policy):
 
 def test_the_first_step_is_near_the_measured_pose_whatever_the_order_of_joints(policy):
     chunk = policy.ask(observe(policy.description))
-    home = dict(zip(SPEC.names, SPEC.home, strict=True))
+    spec = spec_of(policy.description)
+    home = dict(zip(spec.names, spec.home, strict=True))
     measured = np.array([home[name] for name in chunk.joints])
-    np.testing.assert_allclose(chunk.positions[0], measured, atol=SPEC.safety.chunk_jump)
+    np.testing.assert_allclose(chunk.positions[0], measured, atol=spec.safety.chunk_jump)
 
 
 def test_after_reset_the_past_is_forgotten(policy):
@@ -214,6 +228,7 @@ def test_behind_the_worker_it_is_the_same_policy(both):
     np.testing.assert_array_equal(
         here.ask(observation).positions, there.ask(observation).positions
     )
-    lame = replace(observation, joints=replace(observation.joints, joints=SPEC.names[:2]))
-    with pytest.raises(PolicyError, match=SPEC.names[4]):
+    names = spec_of(here.description).names
+    lame = replace(observation, joints=replace(observation.joints, joints=names[:2]))
+    with pytest.raises(PolicyError, match=names[4]):
         there.ask(lame)

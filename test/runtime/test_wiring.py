@@ -110,6 +110,7 @@ def test_overrides_come_last():
         ({'hardware': 'real', 'resume': True}, 'never starts to move by itself'),
         ({'hardware': 'real', 'use_sim_time': True}, 'cannot drive real motors'),
         ({'shadow': True, 'teleop': 'dk1_leader'}, 'shadow mode compares a policy'),
+        ({'teleop': 'dk1_leader', 'robot': 'openarm'}, 'choose the robot dk1'),
         ({'teleop': 'dk1_leadr'}, "did you mean 'dk1_leader'"),
         ({'shadow': True, 'resume': True}, 'shadow mode moves nothing'),
         ({'robot': 'openram'}, "did you mean 'openarm'"),

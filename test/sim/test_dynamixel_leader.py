@@ -8,7 +8,8 @@ import termios
 from leader_rig import leader_at
 import pytest
 
-from vla_control.sim.dynamixel_leader import crc16, decode, encode, Packet, Servo
+from vla_control.sim.dynamixel_leader import Servo
+from vla_control.sim.dynamixel_packets import crc16, decode, encode, Packet
 
 sdk = pytest.importorskip('dynamixel_sdk')
 POSITION, GOAL, TORQUE, MODE = 132, 116, 64, 11

@@ -7,8 +7,8 @@ The follower is brought to the leader before it follows: on ``start + s(t) (lead
 quintic from 0 to 1, which ends on the leader wherever that has gone meanwhile. Whatever is wrong
 with the leader, the follower brakes and stays, and is brought to it anew.
 
-It follows 0.08 s behind, so that every chunk holds where the leader was: chunks that guess where
-it goes on contradict each other 50 times a second, and what joins them begins to swing.
+It follows a little behind, so that every chunk holds where the leader was: chunks that guess
+where it goes on contradict each other 50 times a second, and what joins them begins to swing.
 """
 
 from collections import deque
@@ -23,8 +23,7 @@ from vla_control.core.messages import ActionChunk, Floats, frozen_floats
 from vla_control.core.motion import Stop, stop
 from vla_control.core.spec import RobotSpec
 
-STEP = 0.02  # [s] between the steps of a chunk
-HORIZON = 4  # steps of a chunk; all of them are what the follower is behind
+HORIZON = 3  # steps of a chunk: targets, which are never played more slowly than they were led
 LONGEST = 0.04  # [s] of motion in one step, however late it comes
 SHORTEST_RAMP = 1.0  # [s]
 PAST = 32  # references kept, more than a chunk is made of
@@ -45,6 +44,7 @@ class CouplingConfig:
     wild: float  # [rad/s] faster than this, and the way is given up
     lag: float  # [rad] the leader may be ahead of the follower
     silence: float  # [s] longest age of a reading
+    behind: float  # [s] the follower is; chunks that come later than that make it stop and go
 
     def __post_init__(self) -> None:
         """Check what no type can."""
@@ -152,18 +152,19 @@ class Coupling:
 
     def chunk(self) -> ActionChunk:
         """
-        Return the way to the last reference as a chunk, which ends there 0.08 s from then.
+        Return the way to the last reference as a chunk, which ends there a little later.
 
         :raises VlaControlError: before reset().
         """
         if self._q is None:
             raise VlaControlError('no pose to start from: call reset(now, q) before chunk')
-        wanted = self._now - STEP * np.arange(HORIZON - 1.0, -1.0, -1.0)
+        step = self._config.behind / HORIZON
+        wanted = self._now - step * np.arange(HORIZON - 1.0, -1.0, -1.0)
         times = [time for time, _ in self._past]
         way = np.array([q for _, q in self._past])
         return ActionChunk(
             stamp=self._now,
-            dt=STEP,
+            dt=step,
             joints=self._spec.names,
             positions=frozen_floats(
                 np.stack([np.interp(wanted, times, column) for column in way.T], axis=1)

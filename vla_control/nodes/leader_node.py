@@ -21,7 +21,7 @@ from vla_control.nodes import convert, qos
 from vla_control.nodes.diagnostics import Level, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.robots.dk1_leader import Leader, load_leader
-from vla_control.sim.dynamixel_leader import on_pty, serving, swaying
+from vla_control.sim.dynamixel_leader import EmulatedLeader, on_pty, serving, swaying
 
 PERIOD = 0.02  # [s] between readings
 FOLLOWING = ('READY', 'RUN')  # driver modes in which a chunk is of use
@@ -42,6 +42,7 @@ class LeaderNode(ManagedNode):
         self.clock = SteadyClock()
         self.leader: Leader | None = None
         self.coupling: Coupling | None = None
+        self.device: EmulatedLeader | None = None
         self._entities = ExitStack()
         self._turns = ExitStack()
         self._pose: Floats | None = None
@@ -58,9 +59,9 @@ class LeaderNode(ManagedNode):
         simulated = values['hardware'] != 'real'
         self.leader = Leader(config, self.spec, 'sim' if simulated else 'real')
         if simulated:
-            device = on_pty(config)
-            self._entities.enter_context(serving(device))
-            device.script = swaying(config, self.spec)
+            self.device = on_pty(config)
+            self._entities.enter_context(serving(self.device))
+            self.device.script = swaying(config, self.spec)
         self._entities.callback(self.leader.close)
         self.leader.open()
         self.coupling = Coupling(self.spec, config.coupling)
@@ -91,7 +92,8 @@ class LeaderNode(ManagedNode):
     def cleanup(self) -> None:
         """Give up the leader."""
         self._entities.close()
-        self.leader, self.coupling, self._pose, self._driver = None, None, None, ''
+        self.leader, self.coupling, self.device = None, None, None
+        self._pose, self._driver = None, ''
 
     def reports(self) -> list[Report]:
         """Report whether the follower follows, and why not."""

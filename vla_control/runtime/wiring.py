@@ -15,6 +15,7 @@ from vla_control.cameras.config import load_camera
 from vla_control.core.config import find_config, share_path
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import load_robot, RobotSpec
+from vla_control.robots.dk1_leader import load_leader
 from vla_control.runtime.options import GraphOptions
 from vla_control.runtime.parameters import PARAMETERS, Value
 from vla_control.runtime.topics import (
@@ -103,7 +104,7 @@ def describe(options: GraphOptions) -> Graph:
     cameras = options.cameras or robot.cameras
     nodes = [_camera(options, name) for name in cameras]
     follower = _shadow if options.shadow else _interpolator
-    source = _leader(options) if options.teleop else _policy(options, cameras)
+    source = _leader(options, robot) if options.teleop else _policy(options, cameras)
     nodes += [source, follower(options), _driver(options)]
     if options.hardware == 'sim':
         nodes.insert(0, _simulation(options, cameras))
@@ -196,8 +197,8 @@ def _policy(options: GraphOptions, cameras: tuple[str, ...]) -> NodeSpec:
     return _node(options, POLICY, values, respawn=True, vital=False)
 
 
-def _leader(options: GraphOptions) -> NodeSpec:
-    find_config('teleop', options.teleop)
+def _leader(options: GraphOptions, robot: RobotSpec) -> NodeSpec:
+    load_leader(options.teleop).check(robot)
     values: dict[str, Value] = {'teleop': options.teleop, 'hardware': options.hardware}
     return _node(options, LEADER, values, respawn=True, vital=False)
 
