@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A robot under control on a hand-wound clock: over the ideal mirror, or over its own bus."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from motions import middle
@@ -82,6 +83,14 @@ class Sent(NamedTuple):
     kd: float  # [N·m·s/rad]
     tau: float  # [N·m, N]; the largest force of a position-force motor
     lsb: float  # [N·m, N] one code of tau
+
+
+def hung(spec):
+    """Return the robot in a harness, where it asks for one; emulated robots do not fall."""
+    low = spec.bus.get('low_level')
+    if low is None:
+        return spec
+    return replace(spec, bus=spec.bus | {'low_level': low | {'harness': True}})
 
 
 class Bench:
@@ -205,6 +214,7 @@ class BusBench(Bench):
     """
 
     def make_driver(self):
+        self.spec = hung(self.spec)
         try:
             self.bus, self.device = loopback(self.spec)
         except ConfigError as error:

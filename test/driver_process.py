@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 
-from benches import Bench
+from benches import Bench, hung
 import numpy as np
 
 from vla_control.core.clock import SteadyClock
@@ -41,14 +41,14 @@ def private(spec, folder, port):
         side: private(part, Path(folder) / side, port + 1 + i)
         for i, (side, part) in enumerate(spec.parts.items())
     }
-    bus = dict(spec.bus)
+    bus = dict(hung(spec).bus)
     if 'port' in bus:
         bus['port'] = port
     if str(bus.get('channel', {}).get('sim', '')).startswith('/'):
         Path(folder).mkdir(parents=True, exist_ok=True)
         bus['channel'] = bus['channel'] | {'sim': str(Path(folder) / 'adapter')}
     if 'domain' in bus:
-        bus['domain'] = bus['domain'] | {'sim': 50 + port % 50}
+        bus['domain'] = bus['domain'] | {'sim': 50 + port % 180}
     return replace(spec, bus=bus, parts=parts)
 
 

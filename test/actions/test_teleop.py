@@ -144,13 +144,15 @@ def test_a_pause_in_full_motion_brakes_within_the_limits(pair):
     pair.couple()
 
     def go(t):
-        return AWAY + 0.5 * t * np.array([-1, 1, -1, -1, 1, -1, 0])
+        return AWAY + min(t, 0.1) * 5.0 * t * np.array([-1, 1, -1, -1, 1, -1, 0])
 
     pair.run(0.6, go)
+    begin = len(pair.trail) - 2
+    assert pair.speeds[-1, 0] > 0.4
     pair.leader = None
     pair.run(1.0)
-    pushes = np.abs(np.diff(pair.trail, n=2, axis=0) / PERIOD**2).max(axis=0)
-    assert (pushes[:6] <= SPEC.acceleration[:6] * 2.1).all(), 'the start of the hand is a corner'
+    pushes = np.abs(np.diff(pair.trail[begin:], n=2, axis=0) / PERIOD**2).max(axis=0)
+    assert (pushes[:6] <= SPEC.acceleration[:6]).all()
     np.testing.assert_array_equal(pair.trail[-1], pair.trail[-2])
 
 

@@ -144,11 +144,11 @@ def test_an_arm_led_onto_a_box_warns_then_stops_and_stays_stopped(blocked):
     bench.driver.log.clear()
     rest = bench.sent.copy()
     bench.controller.request(Event.RESUME)
-    bench.tick(500, feed)
+    bench.tick(round(3.5 / bench.spec.dt), feed)  # a robot may take that long to take arms back
     assert bench.mode is Mode.FAULT
     assert set(bench.driver.log) == {'safe'}
     assert np.array_equal(bench.sent, rest)
-    assert np.abs(bench.world.velocities).max() < 0.05, 'damped to rest on the box'
+    assert np.abs(bench.world.velocities).max() < 0.05, 'at rest, on the box or off it'
 
 
 def test_the_same_motion_with_nothing_in_the_way_does_not_even_warn(robot):

@@ -82,7 +82,8 @@ def test_gravity_does_not_walk_the_arm_down(pulled):
 def test_a_hold_after_motion_latches_once_too(robot):
     bench = WorldBench(robot)
     swing = bench.run()
-    bench.tick(200, swing)
+    # Until its gains are in force an arm stands short of its command, whatever gravity does.
+    bench.tick(round(1.5 * robot.safety.gain_ramp / robot.dt), swing)
     bench.controller.request(Event.HOLD)
     while bench.mode is not Mode.HOLD:
         bench.tick(1, swing)

@@ -32,6 +32,7 @@ def emulated_motors(device):
     """Return the emulated motors behind a device, joint by joint."""
     parts = getattr(device, 'devices', [device])
     if not all(hasattr(part, 'motors') for part in parts):
+        device.close()
         pytest.skip('motors that are not emulated one by one')
     return [motor for part in parts for motor in part.motors.motors]
 

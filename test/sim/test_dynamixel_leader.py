@@ -112,6 +112,18 @@ def test_the_sdk_reads_all_positions_at_once(leader, port):
 
 
 @pytest.mark.peer
+def test_one_late_packet_is_the_end_of_a_reading_by_the_sdk_alone(tmp_path, leader):
+    port = sdk.PortHandler(str(tmp_path / 'leader'))  # its timeout is 34 ms, whatever is wanted
+    assert port.openPort()
+    group = sdk.GroupSyncRead(port, packets, POSITION, 4)
+    for number in range(1, 8):
+        group.addParam(number)
+    leader.faults.delay = 0.3
+    assert group.txRxPacket() == sdk.COMM_RX_TIMEOUT
+    port.closePort()
+
+
+@pytest.mark.peer
 def test_the_sdk_sets_several_at_once(leader, port):
     group = sdk.GroupSyncWrite(port, packets, TORQUE, 1)
     for number in (2, 7):

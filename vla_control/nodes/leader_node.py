@@ -4,6 +4,7 @@
 """Takes the place of the policy where a person leads: the pose of a leader arm, as chunks."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 import sys
 from typing import Any
 
@@ -24,6 +25,7 @@ from vla_control.robots.dk1_leader import Leader, load_leader
 from vla_control.sim.dynamixel_leader import EmulatedLeader, on_pty, serving, swaying
 
 PERIOD = 0.02  # [s] between readings
+PATIENT = 0.05  # [s] for an answer of the emulated leader, which shares a busy machine
 FOLLOWING = ('READY', 'RUN')  # driver modes in which a chunk is of use
 
 
@@ -57,6 +59,8 @@ class LeaderNode(ManagedNode):
         self.spec = load_robot(values['robot'])
         config = load_leader(values['teleop'])
         simulated = values['hardware'] != 'real'
+        if simulated:
+            config = replace(config, timeout=max(config.timeout, PATIENT))
         self.leader = Leader(config, self.spec, 'sim' if simulated else 'real')
         if simulated:
             self.device = on_pty(config)

@@ -101,7 +101,8 @@ class G1(G1Base):
         Hold, then hand the arms back: the weight goes to 0 while the pose is held.
 
         Where the answers are fresh and the arms wholly ours, the measured pose is held, which lets
-        go of an obstacle; the hands keep their grip. The legs, and so the balance, stay with the robot throughout.
+        go of an obstacle; the hands keep their grip. The legs, and so the balance, stay with the
+        robot throughout.
         """
         if not self._armed:
             return

@@ -77,9 +77,7 @@ class UnitreeBoard:
         self.services = G1Services('' if config.low_level else CONTROLLER)
         self.faults = BoardFaults()
         self.doors = {
-            topic: CommandDoor(mode_machine=config.mode_machine)
-            for topic in (ARM_COMMAND, LOW_COMMAND)
-            if topic in bus.ends.reads
+            topic: CommandDoor() for topic in (ARM_COMMAND, LOW_COMMAND) if topic in bus.ends.reads
         }
         self._report = BodyReport(spec, self._motors.slots, config.mode_machine)
         n = len(spec.joints)
@@ -168,9 +166,10 @@ class UnitreeBoard:
 
     def _hear(self, now: float) -> bool:
         heard = self.services.serve(self._bus) > 0
+        variant = self._report.mode_machine(self.faults)
         for topic, door in self.doors.items():
             for packet in self._bus.take(topic):
-                door.offer(packet.payload, now)
+                door.offer(packet.payload, now, variant)
                 heard = True
         for side, hand in self.hands.items():
             for packet in self._bus.take(hand_command(side)):

@@ -45,20 +45,24 @@ class Impedance:
 class CommandDoor:
     """One command topic: the newest command that passed, and how many did not."""
 
-    mode_machine: int  # a command must repeat it
     message: Message | None = None
     stamp: float = -np.inf  # [s] it came
     taken: int = 0
     refused: int = 0
 
-    def offer(self, payload: bytes, now: float) -> None:
-        """Take a command; one that is damaged or for another robot is ignored, as by the robot."""
+    def offer(self, payload: bytes, now: float, mode_machine: int) -> None:
+        """
+        Take a command; one that is damaged or for another robot is ignored, as by the robot.
+
+        :param now: [s]
+        :param mode_machine: what the robot reports, and a command must repeat.
+        """
         try:
             message = decode_low_cmd(payload)
         except CodecError:
             self.refused += 1
             return
-        if not checksum_ok(message) or int(message['mode_machine']) != self.mode_machine:
+        if not checksum_ok(message) or int(message['mode_machine']) != mode_machine:
             self.refused += 1
             return
         self.message, self.stamp = message, now

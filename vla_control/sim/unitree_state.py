@@ -61,6 +61,11 @@ class BodyReport:
         self._motors['vol'] = 48.0
         self._motors['q'] = standing_pose(spec)
 
+    def mode_machine(self, faults: BoardFaults) -> int:
+        """Return the hardware variant it reports."""
+        told = faults.mode_machine
+        return self._mode_machine if told is None else told
+
     def skip(self, ticks: int) -> None:
         """Count states that were never sent."""
         self._state['tick'] += np.uint32(ticks)
@@ -77,8 +82,7 @@ class BodyReport:
         if not faults.frozen:
             state['tick'] += 1
             motors['q'][at], motors['dq'][at], motors['tau_est'][at] = q, v, torque
-        told = faults.mode_machine
-        state['mode_machine'] = self._mode_machine if told is None else told
+        state['mode_machine'] = self.mode_machine(faults)
         motors['temperature'] = _TEMPERATURES
         for slot, celsius in faults.temperature.items():
             motors['temperature'][slot] = celsius

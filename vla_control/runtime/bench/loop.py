@@ -97,7 +97,7 @@ def _report(
 ) -> dict[str, Any]:
     intervals = np.diff(cycle.times)
     p50, p99 = np.percentile(np.abs(intervals - spec.dt), (50, 99))
-    return {
+    report: dict[str, Any] = {
         'bench': 'loop',
         'robot': config.robot,
         'rate_hz': spec.control_rate,
@@ -110,6 +110,12 @@ def _report(
         'missed_cycles': missed,
         'answered_cycles': cycle.complete,
     }
+    if spec.driver == 'g1':
+        # Imported here so that a robot's codec is only needed to measure it.
+        from vla_control.runtime.bench.unitree_codec import stock_serializer_cpu
+
+        report |= stock_serializer_cpu(spec.control_rate)
+    return report
 
 
 def summary(report: dict[str, Any]) -> str:
