@@ -191,7 +191,7 @@ def test_a_wrong_policy_file_is_named(tmp_path, wrong, right, message):
         load_policy(str(path), SPEC)
 
 
-def test_the_shipped_model_continues_its_own_motion_and_slows_down_for_late_answers():
+def test_the_shipped_model_is_spliced_and_slows_down_for_late_answers():
     blend = load_policy_config('openarm_vla').blend
-    assert (blend.method.value, blend.rtc.variant.value) == ('rtc', 'guided')
+    assert blend.method.value == 'splice'
     assert blend.reach == 0.4
