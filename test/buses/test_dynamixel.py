@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The leader's motors are read through lost and late packets, and never the wrong device."""
 
-from dataclasses import dataclass
-
 from leader_rig import bus_at, HASTY, leader_at
 import pytest
 
-from vla_control.buses.dynamixel import find_leader, HELD, Item
+from vla_control.buses.dynamixel import HELD, Item
 from vla_control.core.errors import BusError
 from vla_control.sim.dynamixel_leader import LeaderFaults
 
@@ -136,39 +134,3 @@ def test_closing_takes_the_torque_off(tmp_path, leader):
     assert not leader.servos[7].get(Item.TORQUE_ENABLE)
     with pytest.raises(BusError, match='is closed'):
         bus.positions(0.0)
-
-
-@dataclass
-class Listed:
-    device: str
-    vid: int | None
-    pid: int | None
-
-
-LEADER = Listed('/dev/ttyACM1', 0x1A86, 0x55D3)
-FOLLOWER = Listed('/dev/ttyACM0', 0x2E88, 0x4603)
-
-
-def test_the_only_leader_is_found_among_others():
-    assert find_leader('auto', lambda: [FOLLOWER, LEADER]) == '/dev/ttyACM1'
-    assert find_leader('/dev/ttyACM1', lambda: [FOLLOWER, LEADER]) == '/dev/ttyACM1'
-
-
-@pytest.mark.parametrize(
-    ('path', 'message'),
-    [
-        ('/dev/ttyACM0', 'CAN adapter of a follower'),
-        ('/dev/ttyS7', 'not a USB device'),
-        ('/dev/nothing', 'no serial device'),
-        ('auto', 'auto and 0 leader arms'),
-    ],
-)
-def test_what_is_no_leader_is_refused(path, message):
-    with pytest.raises(BusError, match=message):
-        find_leader(path, lambda: [FOLLOWER, Listed('/dev/ttyS7', None, None)])
-
-
-def test_of_two_leaders_one_must_be_chosen():
-    both = [LEADER, Listed('/dev/ttyACM2', 0x1A86, 0x55D3)]
-    with pytest.raises(BusError, match=r'2 leader arms .*ttyACM1, /dev/ttyACM2'):
-        find_leader('auto', lambda: both)

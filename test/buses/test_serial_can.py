@@ -3,11 +3,10 @@
 """The bus behind the USB adapter: one write a tick, one writer, and devices that go away."""
 
 import os
-from types import SimpleNamespace
 
 import pytest
 
-from vla_control.buses.byte_ports import find_adapter, MemoryPort, TtyPort
+from vla_control.buses.byte_ports import MemoryPort, TtyPort
 from vla_control.buses.damiao_adapter import CommandReader, encode_answer, HostFrame, Kind
 from vla_control.buses.frames import BatchBus, BusState
 from vla_control.buses.serial_can import SerialCan, SerialConfig
@@ -182,55 +181,6 @@ def test_an_emulation_takes_over_the_path_of_a_dead_one_but_not_of_a_living(tmp_
     with pytest.raises(BusError, match='no link'):
         PtyPort(str(path), tmp_path).open()
     assert path.read_text() == 'precious'
-
-
-# Which device
-
-
-def listed(*ports):
-    return lambda: [SimpleNamespace(device=d, vid=v, pid=p) for d, v, p in ports]
-
-
-FOLLOWER = ('/dev/ttyACM0', 0x2E88, 0x4603)
-LEADER = ('/dev/ttyACM1', 0x1A86, 0x55D3)
-
-
-def test_the_only_adapter_is_found_by_its_usb_ids():
-    assert find_adapter('auto', listed(LEADER, FOLLOWER)) == '/dev/ttyACM0'
-
-
-def test_two_adapters_are_told_apart_by_path_only():
-    second = ('/dev/ttyACM7', 0x2E88, 0x4603)
-    with pytest.raises(BusError, match=r'2 CAN adapters.*ttyACM0, /dev/ttyACM7.*by-path'):
-        find_adapter('auto', listed(FOLLOWER, second))
-    with pytest.raises(BusError, match='0 CAN adapters'):
-        find_adapter('auto', listed(LEADER))
-
-
-def test_a_path_is_checked_through_its_link(tmp_path):
-    device = tmp_path / 'ttyACM0'
-    device.touch()
-    link = tmp_path / 'by-path'
-    link.symlink_to(device)
-    assert find_adapter(str(link), listed((str(device), 0x2E88, 0x4603))) == str(link)
-
-
-@pytest.mark.parametrize(
-    ('ids', 'words'),
-    [
-        ((0x1A86, 0x55D3), 'leader arm'),
-        ((0x0403, 0x6001), '0403:6001'),
-        ((None, None), 'not a USB'),
-    ],
-)
-def test_another_device_is_refused_and_named(ids, words):
-    with pytest.raises(BusError, match=words):
-        find_adapter('/dev/ttyACM1', listed(('/dev/ttyACM1', *ids)))
-
-
-def test_a_missing_path_says_where_to_look():
-    with pytest.raises(BusError, match='by-path'):
-        find_adapter('/dev/serial/by-path/nothing', listed())
 
 
 # Configuration

@@ -2,31 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where bytes come from and go to: a serial device, or a pair of ends in memory."""
 
-from collections.abc import Callable, Iterable
 import os
 from pathlib import Path
 import select
 from typing import Protocol, Self
 
 import serial
-from serial.tools import list_ports
 
 from vla_control.buses.frames import BusState
 from vla_control.core.errors import BusError
 
-ADAPTER = (0x2E88, 0x4603)  # USB ids of the motor maker's CAN adapter
-LEADER = (0x1A86, 0x55D3)  # of the serial adapter in the arm that is moved by hand
 BAUD = 921_600  # of no effect on a USB device, but others configure it so
 _LARGEST = 65_536  # bytes taken in one read
 _LOST = select.POLLHUP | select.POLLERR | select.POLLNVAL
-
-
-class UsbPort(Protocol):
-    """A serial port as the operating system lists it."""
-
-    device: str
-    vid: int | None
-    pid: int | None
 
 
 class BytePort(Protocol):
@@ -273,40 +261,3 @@ class MemoryPort:
             raise BusError('this end of the port in memory is closed; call open() first')
         if self._cut:
             raise BusError('the port in memory is gone; its cable was pulled')
-
-
-def find_adapter(path: str, listed: Callable[[], Iterable[UsbPort]] = list_ports.comports) -> str:
-    """
-    Return the path of the CAN adapter to use, after looking at what is plugged in there.
-
-    :param path: a device, best by /dev/serial/by-path as all adapters have the same serial
-        number; or ``auto`` where only one is plugged in.
-    :param listed: what the operating system lists.
-    :raises BusError: when it is another device, the leader arm, or not to be told.
-    """
-    ports = list(listed())
-    if path == 'auto':
-        found = sorted(p.device for p in ports if (p.vid, p.pid) == ADAPTER)
-        if len(found) == 1:
-            return found[0]
-        raise BusError(
-            f'bus.channel.real is auto and {len(found)} CAN adapters (2e88:4603) are plugged in'
-            f'{": " + ", ".join(found) if found else ""}; give the path of one, from `ls -l '
-            '/dev/serial/by-path`'
-        )
-    device = os.path.realpath(path)
-    for port in ports:
-        if os.path.realpath(port.device) != device:
-            continue
-        if (port.vid, port.pid) == ADAPTER:
-            return path
-        if (port.vid, port.pid) == LEADER:
-            raise BusError(
-                f'{path} is a leader arm (1a86:55d3), whose motors speak another protocol; '
-                'bus.channel.real must be the CAN adapter (2e88:4603) of the follower'
-            )
-        ids = f'{port.vid:04x}:{port.pid:04x}' if port.vid and port.pid else 'not a USB device'
-        raise BusError(f'{path} is {ids}; the CAN adapter of the motors is 2e88:4603')
-    if not Path(path).exists():
-        raise BusError(f'there is no serial device {path}; see `ls /dev/serial/by-path`')
-    raise BusError(f'{path} is not listed among the serial ports, so it is no CAN adapter')

@@ -6,14 +6,11 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-import os
 from pathlib import Path
 import time
 from typing import Any
 
-from serial.tools import list_ports
-
-from vla_control.buses.byte_ports import ADAPTER, BytePort, LEADER, UsbPort
+from vla_control.buses.byte_ports import BytePort
 from vla_control.buses.lock import BusLock
 from vla_control.core.errors import BusError
 
@@ -259,37 +256,3 @@ class DynamixelBus:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-
-
-def find_leader(path: str, listed: Callable[[], Iterable[UsbPort]] = list_ports.comports) -> str:
-    """
-    Return the path of the leader's adapter, after looking at what is plugged in there.
-
-    :param path: a device, best by /dev/serial/by-path; or ``auto`` where only one is plugged in.
-    :param listed: what the operating system lists.
-    :raises BusError: when it is a follower, another device, or not to be told.
-    """
-    ports = list(listed())
-    if path == 'auto':
-        found = sorted(p.device for p in ports if (p.vid, p.pid) == LEADER)
-        if len(found) == 1:
-            return found[0]
-        raise BusError(
-            f'port.real is auto and {len(found)} leader arms (1a86:55d3) are plugged in'
-            f'{": " + ", ".join(found) if found else ""}; give the path of one, from `ls -l '
-            '/dev/serial/by-path`'
-        )
-    device = os.path.realpath(path)
-    for port in ports:
-        if os.path.realpath(port.device) != device:
-            continue
-        if (port.vid, port.pid) == LEADER:
-            return path
-        if (port.vid, port.pid) == ADAPTER:
-            raise BusError(
-                f'{path} is the CAN adapter of a follower (2e88:4603); port.real must be the '
-                'leader arm (1a86:55d3)'
-            )
-        ids = f'{port.vid:04x}:{port.pid:04x}' if port.vid and port.pid else 'not a USB device'
-        raise BusError(f'{path} is {ids}; the leader arm is 1a86:55d3')
-    raise BusError(f'there is no serial device {path}; see `ls /dev/serial/by-path`')

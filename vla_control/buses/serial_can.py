@@ -8,7 +8,7 @@ from pathlib import Path
 import time
 from typing import Any, Self
 
-from vla_control.buses.byte_ports import BytePort, find_adapter, TtyPort
+from vla_control.buses.byte_ports import BytePort, TtyPort
 from vla_control.buses.damiao_adapter import (
     AnswerReader,
     COMMAND_LENGTH,
@@ -19,6 +19,7 @@ from vla_control.buses.damiao_adapter import (
 )
 from vla_control.buses.frames import BusState, Frame
 from vla_control.buses.lock import BusLock
+from vla_control.buses.usb_ports import ADAPTER, find_port
 from vla_control.core.config import parse
 from vla_control.core.errors import BusError, ConfigError
 from vla_control.core.spec import RobotSpec
@@ -105,7 +106,7 @@ class SerialCan:
 
         :raises BusError: when what is plugged in there is not the adapter.
         """
-        path = find_adapter(config.path) if config.usb else config.path
+        path = find_port(config.path, ADAPTER, 'bus.channel.real') if config.usb else config.path
         return cls(TtyPort(path), known)
 
     @property

@@ -8,7 +8,8 @@ import math
 
 from vla_control.actions.teleop import CouplingConfig, LeaderPose
 from vla_control.buses.byte_ports import BytePort, TtyPort
-from vla_control.buses.dynamixel import BAUD, COUNTS, DynamixelBus, find_leader
+from vla_control.buses.dynamixel import BAUD, COUNTS, DynamixelBus
+from vla_control.buses.usb_ports import find_port, LEADER
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import BusError, ConfigError
 from vla_control.core.messages import Floats, frozen_floats
@@ -209,4 +210,6 @@ class Leader:
 
     def _find(self) -> BytePort:
         path = self.config.port[self._hardware]
-        return TtyPort(find_leader(path) if self._hardware == 'real' else path, BAUD)
+        if self._hardware == 'real':
+            path = find_port(path, LEADER, 'port.real')
+        return TtyPort(path, BAUD)
