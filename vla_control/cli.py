@@ -130,9 +130,10 @@ class Bench(BenchOptions):
     loop: what a driver's control cycle costs and how punctual it is, on its emulated bus.
     safety: the invariants under chunks no policy should send, judged by what went over the bus.
     soak: hours of virtual time with a fault a minute; nothing may break or grow.
+    spin: what serving a node's messages costs, as a share of rclpy's own executor.
     """
 
-    subject: tyro.conf.Positional[Subject | Literal['estop']] = 'chunks'
+    subject: tyro.conf.Positional[Subject | Literal['estop', 'spin']] = 'chunks'
     json: JsonFlag = False
 
     def run(self) -> int:
@@ -142,6 +143,10 @@ class Bench(BenchOptions):
             from vla_control.nodes.stop_bench import run_stop_bench
 
             result = run_stop_bench(self, say)
+        elif self.subject == 'spin':
+            from vla_control.nodes.spin_bench import run_spin_bench
+
+            result = run_spin_bench(self, say)
         else:
             result = run_bench(self.subject, self, say)
         emit(result.report, self.json, lambda: result.show(Console(width=150)))

@@ -39,3 +39,20 @@ def test_a_hurried_process_does_not_hurry_its_children():
     said, policy, child = done.stdout.split()
     assert (said, policy) in (('SCHED_FIFO', '1'), ('no', '0'))
     assert child == '0'
+
+
+def test_haste_ends_where_the_long_work_begins_and_no_thread_inherits_it():
+    code = (
+        'import os, threading\n'
+        'from vla_control.core.realtime import Haste\n'
+        'now = lambda: os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK\n'
+        'haste, seen = Haste(5), []\n'
+        'haste.resume(); seen.append(now())\n'
+        'thread = threading.Thread(target=lambda: seen.append(now()))\n'
+        'thread.start(); thread.join()\n'
+        'haste.rest(); seen.append(now())\n'
+        'haste.resume(); seen.append(now())\n'
+        'print(*seen)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() in (['1', '0', '0', '1'], ['0'] * 4)  # permitted, or not

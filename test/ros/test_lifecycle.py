@@ -6,7 +6,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
 import pytest
 from rcl_interfaces.srv import DescribeParameters
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
@@ -17,6 +16,7 @@ from vla_control.nodes.driver_node import DriverNode
 from vla_control.nodes.interpolator_node import InterpolatorNode
 from vla_control.nodes.lifecycle import turn
 from vla_control.nodes.policy_node import PolicyNode
+from vla_control.nodes.spinner import Spinner
 
 pytestmark = pytest.mark.ros
 NODES = {
@@ -54,8 +54,7 @@ def test_a_node_goes_through_its_life_twice(graph, name):
 
 def test_a_transition_that_cannot_be_is_refused_and_ends_nothing(graph):
     node = graph.add(DriverNode, spin=False, hardware='mock', realtime_priority=0)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    spinner = Spinner(node)
     client = graph.probe.create_client(ChangeState, 'driver_node/change_state')
     graph.spin_until(client.service_is_ready, 'the service')
     request = ChangeState.Request()
@@ -64,10 +63,10 @@ def test_a_transition_that_cannot_be_is_refused_and_ends_nothing(graph):
 
     refusals = []
     node.get_logger().error = refusals.append
-    graph.spin_until(lambda: turn(executor, node) or refusals, 'a refusal')
+    graph.spin_until(lambda: turn(spinner, node) or refusals, 'a refusal')
     assert 'Transition is not registered' in refusals[0]
     assert node.active
-    executor.shutdown()
+    spinner.close()
 
 
 def test_autostart_needs_nobody(graph):

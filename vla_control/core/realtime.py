@@ -79,6 +79,39 @@ def hurry_process(priority: int) -> str:
     return f'SCHED_FIFO {priority}'
 
 
+class Haste:
+    """
+    SCHED_FIFO of one thread for the short pieces of its work that others wait for.
+
+    What takes long, an inference, is done between ``rest`` and ``resume`` and starves nobody.
+    Threads and processes the thread starts are scheduled as usual. Where the machine does not
+    permit SCHED_FIFO nothing changes.
+    """
+
+    def __init__(self, priority: int) -> None:
+        """
+        Take the calling thread; resume() must follow.
+
+        :param priority: 1..99, below every control loop; 0 changes nothing.
+        """
+        self._priority = priority
+
+    def resume(self) -> None:
+        """Be in haste."""
+        if self._priority:
+            with suppress(OSError):
+                policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+                os.sched_setscheduler(0, policy, os.sched_param(self._priority))
+
+    def rest(self) -> None:
+        """Give way to all who are."""
+        if self._priority:
+            with suppress(OSError):
+                # The flag stays: without privileges it cannot be taken back.
+                policy = os.SCHED_OTHER | os.SCHED_RESET_ON_FORK
+                os.sched_setscheduler(0, policy, os.sched_param(0))
+
+
 @contextmanager
 def quiet_process() -> Iterator[None]:
     """

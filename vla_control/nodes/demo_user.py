@@ -13,7 +13,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 import numpy as np
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CameraInfo, JointState
@@ -25,6 +24,7 @@ from vla_control.core.errors import VlaControlError
 from vla_control.core.messages import ActionChunk, Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.nodes import convert, qos
+from vla_control.nodes.spinner import Spinner
 from vla_control.nodes.stamps import seconds, StampClock
 from vla_control.runtime.demo import EpisodeRow
 from vla_control.sim.tasks import Verdict
@@ -76,12 +76,11 @@ class DemoUser(Node):
         self._chunks = self.create_publisher(
             JointTrajectory, 'action_chunk', qos.writer('action_chunk')
         )
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self)
+        self._spinner = Spinner(self)
 
     def close(self) -> None:
         """Leave the graph."""
-        self._executor.remove_node(self)
+        self._spinner.close()
         self.destroy_node()
 
     def spin_until(self, done: Callable[[], bool], timeout: float) -> bool:
@@ -91,7 +90,7 @@ class DemoUser(Node):
             left = end - time.monotonic()
             if left <= 0.0:
                 return False
-            self._executor.spin_once(timeout_sec=min(left, 0.02))
+            self._spinner.turn(min(left, 0.02))
         return True
 
     def call(self, service: str) -> str:

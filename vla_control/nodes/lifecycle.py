@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
@@ -26,10 +25,10 @@ from rclpy.utilities import try_shutdown
 from vla_control.core.errors import VlaControlError
 from vla_control.nodes import params
 from vla_control.nodes.diagnostics import Diagnostics, Report
+from vla_control.nodes.spinner import Spinner
 from vla_control.nodes.stamps import StampClock
 
 AGAIN = 5.0  # [s] between repeated complaints
-SPIN = 0.1  # [s] between looks at the signals while nothing else happens
 
 
 class ManagedNode(LifecycleNode):
@@ -203,11 +202,10 @@ def run(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
         except VlaControlError as error:
             get_logger('vla_control').fatal(str(error))
             return 2
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        spinner = Spinner(node)
         try:
             while not (stop.asked or node.failure):
-                turn(executor, node)
+                turn(spinner, node)
         finally:
             _notify('STOPPING=1')
             node.linger()
@@ -215,7 +213,7 @@ def run(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
             node.companions.close()
         if node.failure:
             node.get_logger().fatal(f'ending: {node.failure}')
-        executor.remove_node(node)
+        spinner.close()
         node.destroy_node()
         return 1 if node.failure else 0
     finally:
@@ -225,15 +223,15 @@ def run(make: Callable[[], ManagedNode], args: list[str] | None = None) -> int:
             signal.signal(number, signal.SIG_IGN)
 
 
-def turn(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
+def turn(spinner: Spinner, node: ManagedNode) -> None:
     """
-    Serve what has come in, for up to 0.1 s.
+    Serve what has come in, or comes within 0.1 s.
 
     A request for a transition that the node's state does not have, such as to configure twice,
     is refused: rclpy raises for it, and a driver must not end because of somebody's slip.
     """
     try:
-        executor.spin_once(timeout_sec=SPIN)
+        spinner.turn()
     except rclpy_implementation.RCLError as error:
         node.get_logger().error(f'refused: {error}')
 

@@ -78,7 +78,12 @@ class PolicyNode(ManagedNode):
         config = load_policy_config(values['policy'])
         self._interval = 1.0 / (values['rate'] or config.rate)  # [s]
         self._commitment = Commitment(config.blend)
-        self.worker = make_worker(values['policy'], values['robot'], restarts=values['restarts'])
+        self.worker = make_worker(
+            values['policy'],
+            values['robot'],
+            restarts=values['restarts'],
+            priority=values['realtime_priority'],
+        )
         self._entities.callback(self.worker.close)
         self.worker.start()
         description = self.worker.wait_ready(LOADING)

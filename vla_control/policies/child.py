@@ -16,6 +16,7 @@ from typing import Any
 from vla_control.core.errors import VlaControlError
 from vla_control.core.messages import ActionChunk
 from vla_control.core.protocols import Policy
+from vla_control.core.realtime import Haste
 from vla_control.policies.checks import check_chunk, check_observation
 from vla_control.policies.wire import (
     pack_chunk,
@@ -45,10 +46,12 @@ def main() -> int:
         pipe.send_bytes(pack_message({'failed': _say(error)}))
         return 1
     pipe.send_bytes(pack_description(policy.describe()))
+    haste = Haste(target['priority'])
+    haste.resume()
     try:
         while True:
             request, _ = unpack_message(pipe.recv_bytes())
-            pipe.send_bytes(_answer(policy, request, memory))
+            pipe.send_bytes(_answer(policy, request, memory, haste))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return 0  # the parent has closed the worker
 
@@ -59,24 +62,30 @@ def _load(function: str, arguments: list[Any]) -> Policy:
     return policy
 
 
-def _answer(policy: Policy, request: dict[str, Any], memory: mmap.mmap) -> bytes:
+def _answer(policy: Policy, request: dict[str, Any], memory: mmap.mmap, haste: Haste) -> bytes:
     number = request['request']
     try:
-        if request['reset']:
-            policy.reset()
-        chunk = _infer(policy, request, memory)
+        chunk = _infer(policy, request, memory, haste)
     except _POLICY_FAILURES as error:
         return pack_message({'answer': number, 'error': _say(error)})
     return pack_chunk(number, chunk)
 
 
-def _infer(policy: Policy, request: dict[str, Any], memory: mmap.mmap) -> ActionChunk:
+def _infer(
+    policy: Policy, request: dict[str, Any], memory: mmap.mmap, haste: Haste
+) -> ActionChunk:
     observation, prefix = unpack_observation(Region(memory), request['observation'])
     description = policy.describe()
     check_observation(description, observation)
-    began = time.perf_counter()
-    chunk = policy.infer(observation, prefix)
-    took = time.perf_counter() - began
+    haste.rest()
+    try:
+        if request['reset']:
+            policy.reset()
+        began = time.perf_counter()
+        chunk = policy.infer(observation, prefix)
+        took = time.perf_counter() - began
+    finally:
+        haste.resume()
     check_chunk(description, observation, chunk)
     return replace(chunk, inference=took)
 

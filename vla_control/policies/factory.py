@@ -54,18 +54,21 @@ def load_policy_for(name: str, robot: str) -> Policy:
     return load_policy(name, load_robot(robot))
 
 
-def make_worker(name: str, robot: str, *, restarts: int = 3) -> PolicyWorker:
+def make_worker(name: str, robot: str, *, restarts: int = 3, priority: int = 0) -> PolicyWorker:
     """
     Make the worker that runs a policy in its own process; it is not started.
 
     :param name: a name in config/policies, or a YAML file.
     :param robot: a name in config/robots, or a YAML file.
     :param restarts: in a row before giving up.
+    :param priority: SCHED_FIFO of the process's hand-overs, not of its inference; 0 for none.
     :raises ConfigError: when the configuration of the policy is wrong.
     """
     config = load_policy_config(name)
     target = PolicyTarget(
-        function='vla_control.policies.factory:load_policy_for', arguments=(name, robot)
+        function='vla_control.policies.factory:load_policy_for',
+        arguments=(name, robot),
+        priority=priority,
     )
     return PolicyWorker(target, WorkerTimes(deadline=config.deadline, restarts=restarts))
 

@@ -33,11 +33,12 @@ class PolicyProcess:
     dead process can reach the next one.
     """
 
-    def __init__(self, function: str, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, function: str, arguments: tuple[Any, ...], priority: int = 0) -> None:
         """
         Start it; it loads the policy and then sends its description.
 
         :param function: ``package.module:function`` that makes the policy.
+        :param priority: SCHED_FIFO of its hand-overs; 0 for none.
         """
         ours, theirs = socket.socketpair()
         life_theirs, self._life = os.pipe()
@@ -60,7 +61,7 @@ class PolicyProcess:
             os.close(region)
             os.close(life_theirs)
         self._pipe: Connection = Connection(ours.detach())
-        self.send({'function': function, 'arguments': list(arguments)})
+        self.send({'function': function, 'arguments': list(arguments), 'priority': priority})
 
     @property
     def pid(self) -> int:

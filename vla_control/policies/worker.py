@@ -29,6 +29,7 @@ class PolicyTarget:
 
     function: str  # 'package.module:function' returning a Policy
     arguments: tuple[str | int | float | bool, ...] = ()
+    priority: int = 0  # SCHED_FIFO of taking requests and answering, not of the policy's work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +268,7 @@ class PolicyWorker:
 
     def _launch(self) -> None:
         target = self._target
-        self._process = PolicyProcess(target.function, target.arguments)
+        self._process = PolicyProcess(target.function, target.arguments, target.priority)
         self._cold = True
         self._reset = False  # a new process has no past
         self._enter(WorkerState.LOADING)

@@ -22,7 +22,7 @@ class BenchOptions:
     robot: str = 'openarm'
     """loop, safety, soak: a name in config/robots, or a YAML file."""
     seconds: float = 10.0
-    """loop: how long."""
+    """loop, spin: how long."""
     chunks: int = 10_000
     """safety: how many to attack with."""
     hours: float = 8.0
