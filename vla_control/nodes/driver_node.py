@@ -17,7 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ChunkRejected, ConfigError, RobotError
 from vla_control.core.protocols import HomingDriver, RobotDriver
-from vla_control.core.realtime import prepare_process, quiet_process
+from vla_control.core.realtime import prepare_process
 from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.nodes import commanders, convert, driver_reports, qos
@@ -59,7 +59,6 @@ class DriverNode(ManagedNode):
         self.clock = SteadyClock()
         self.controller: RobotController | None = None
         self.loop: ControlLoop | None = None
-        self._quiet = ExitStack()
         self._log: TickLog | None = None
         self._text = ''
         self._published_at = -1.0
@@ -100,7 +99,6 @@ class DriverNode(ManagedNode):
         if self._rivals:
             raise RobotError(self._rivals)
         if self.loop is None:
-            self._quiet.enter_context(quiet_process())
             priority = self.values['realtime_priority']
             note = prepare_process(priority - BELOW) if priority > BELOW else ''
             self.loop = ControlLoop(
@@ -139,7 +137,6 @@ class DriverNode(ManagedNode):
         if self.controller is not None:
             self.controller.shutdown(self.clock.now())
             self.controller = None
-        self._quiet.close()
         if self._log is not None:
             self._log.save(Path(self.values['log']))
             self._log = None

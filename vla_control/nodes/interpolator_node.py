@@ -19,7 +19,7 @@ from vla_control.actions.quality import complaints
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ChunkRejected, RobotError
 from vla_control.core.messages import Floats
-from vla_control.core.realtime import prepare_process, quiet_process
+from vla_control.core.realtime import prepare_process
 from vla_control.core.spec import load_robot
 from vla_control.nodes import convert, qos
 from vla_control.nodes.diagnostics import Level, loop_report, path_of, Report, to_status
@@ -65,7 +65,6 @@ class InterpolatorNode(ManagedNode):
         self._reason = ''
         self._gone = ''  # why there is no driver, empty while there is
         self._entities = ExitStack()
-        self._quiet = ExitStack()
 
     def configure(self) -> None:
         """Build the executor; a bad parameter fails here, not in motion."""
@@ -93,7 +92,6 @@ class InterpolatorNode(ManagedNode):
 
     def activate(self) -> None:
         """Start the loop."""
-        self._quiet.enter_context(quiet_process())
         priority = self.values['realtime_priority']
         note = prepare_process(priority - BELOW) if priority > BELOW else ''
         self.loop = ControlLoop(
@@ -113,7 +111,6 @@ class InterpolatorNode(ManagedNode):
             self.loop.stop()
             self.loop = None
         self._turn = None
-        self._quiet.close()
 
     def cleanup(self) -> None:
         """Forget the plan."""

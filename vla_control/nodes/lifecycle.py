@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
 from vla_control.core.errors import VlaControlError
+from vla_control.core.realtime import quiet_process
 from vla_control.nodes import params
 from vla_control.nodes.diagnostics import Diagnostics, Report
 from vla_control.nodes.spinner import Spinner
@@ -54,6 +55,7 @@ class ManagedNode(LifecycleNode):
         self.active = False
         self.configured = False
         self.failure = ''  # why the process has to end
+        self._quiet: ExitStack | None = None  # from the first activation to the clean-up
         self.companions = ExitStack()  # closed when the node has come to rest
         self._complaint = ('', 0.0)  # kind of the last one, and when [s]
         self._diagnostics = Diagnostics(self, self.reports)
@@ -99,12 +101,15 @@ class ManagedNode(LifecycleNode):
         """Configure; on failure everything is closed again."""
         self.configured = self._attempt('configure', self.configure)
         if not self.configured:
-            self._attempt('clean up', self.cleanup)
+            self._clean_up()
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Activate, and tell whoever started the process that it is ready."""
+        if self._quiet is None:  # a loop may be running already, and entering takes 0.1 s
+            self._quiet = ExitStack()
+            self._quiet.enter_context(quiet_process())
         if not self._attempt('activate', self.activate):
             return TransitionCallbackReturn.FAILURE
         self.active = True
@@ -121,7 +126,7 @@ class ManagedNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close everything."""
         self.configured = False
-        if not self._attempt('clean up', self.cleanup):
+        if not self._clean_up():
             return TransitionCallbackReturn.ERROR
         return super().on_cleanup(state)
 
@@ -142,7 +147,14 @@ class ManagedNode(LifecycleNode):
             self._attempt('deactivate', self.deactivate)
         if self.configured:
             self.configured = False
-            self._attempt('clean up', self.cleanup)
+            self._clean_up()
+
+    def _clean_up(self) -> bool:
+        cleaned = self._attempt('clean up', self.cleanup)
+        if self._quiet is not None:
+            self._quiet.close()
+            self._quiet = None
+        return cleaned
 
     def _attempt(self, what: str, step: Callable[[], None]) -> bool:
         finished = False

@@ -16,7 +16,7 @@ from visualization_msgs.msg import MarkerArray
 
 from vla_control.cameras.config import load_camera
 from vla_control.core.clock import SteadyClock
-from vla_control.core.realtime import prepare_process, quiet_process
+from vla_control.core.realtime import prepare_process
 from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot
 from vla_control.nodes import qos
@@ -56,7 +56,6 @@ class SimNode(ManagedNode):
         self.simulation: Simulation | None = None
         self.loop: ControlLoop | None = None
         self._entities = ExitStack()
-        self._quiet = ExitStack()
         self._driver = ''
         self._steady = SteadyClock()
         self._seed = 0
@@ -95,7 +94,6 @@ class SimNode(ManagedNode):
         """Let time pass."""
         if self.simulation is None:
             return
-        self._quiet.enter_context(quiet_process())
         priority = self.values['realtime_priority']
         note = prepare_process(priority - BELOW) if priority > BELOW else ''
         self.loop = ControlLoop(
@@ -113,7 +111,6 @@ class SimNode(ManagedNode):
         if self.loop is not None:
             self.loop.stop()
             self.loop = None
-        self._quiet.close()
 
     def linger(self) -> None:
         """Stay while a driver talks to the motors, so that it can switch them off."""
