@@ -3,17 +3,20 @@
 """From nothing to weights: demonstrations of the expert, still layouts, then training."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 import json
 from pathlib import Path
+import shutil
 import time
 from typing import Any
 
+from vla_control.core.errors import ConfigError
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.sim.demonstrations import generate, generate_layouts, Order, TRAINING_SEED
 from vla_control.vla.train import train, TrainConfig
 
 LAYOUT_SEED = 2_000_000  # first seed of the still layouts; evaluation uses seeds below 100000
+RECORD = 'made.json'  # in a data folder: the order it was made by, and what came of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ def run_recipe(recipe: Recipe, say: Callable[[str], None]) -> dict[str, Any]:
     from its checkpoint.
 
     :param say: told about each step.
+    :raises ConfigError: when the folder holds data made by another order.
     """
     spec = load_robot(recipe.robot)
     started = time.monotonic()
@@ -91,21 +95,38 @@ def _make(
         seed=seed,
         processes=recipe.processes,
     )
-    record = folder / 'made.json'
     wanted = {k: v for k, v in asdict(order).items() if k not in ('out', 'processes')}
     wanted['tasks'] = list(recipe.tasks)
-    if record.is_file():
-        found: dict[str, Any] = json.loads(record.read_text())
-        if found['order'] == wanted:
+    if folder.exists():
+        found = _record(folder)
+        if found.get('order') == wanted:
             say(f'{kind}: {folder} is complete')
             return found
+        raise ConfigError(
+            f'{folder} holds other data (made by {found.get("order", "an unknown order")}, wanted '
+            f'{wanted}); give another --out, or move it away'
+        )
+    # Half-made data must never be taken for whole: it gets its name when it is complete.
+    part = folder.with_name(f'{kind}.part')
+    if part.exists():
+        say(f'{kind}: {part} was left by an interrupted run; beginning anew')
+        shutil.rmtree(part)
     say(f'{kind}: making {count} in {folder}')
-    made = (generate if kind == 'demonstrations' else generate_layouts)(order)
+    made = (generate if kind == 'demonstrations' else generate_layouts)(replace(order, out=part))
     result = {
         'order': wanted,
         'verdicts': made.verdicts,
         'frames': made.frames,
         'cpu_seconds': round(made.cpu_seconds, 1),
     }
-    record.write_text(json.dumps(result, indent=1))
+    (part / RECORD).write_text(json.dumps(result, indent=1))
+    part.rename(folder)
     return result
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
