@@ -53,10 +53,33 @@ def test_a_jump_is_found_in_every_derivative(spec):
 
 def test_a_position_outside_the_soft_limits_is_found(spec):
     sent = still(spec, 20)
-    sent[:, 5] = spec.upper[5] + 0.01
+    sent[:, 5] = np.linspace(spec.upper[5] - 0.01, spec.upper[5] + 0.01, 20)
     report = demo.limits_report(record(spec, sent), spec)
     assert report['limits_exceeded'] == 1
     assert report['worst_position_excess'] == pytest.approx(0.01)
+
+
+def test_a_joint_found_outside_may_stay_or_come_in_but_not_go_further(spec):
+    sent = still(spec, 40)
+    sent[:, 5] = spec.upper[5] + np.linspace(0.01, 0.009, 40)
+    assert demo.limits_report(record(spec, sent), spec)['worst_position_excess'] <= 0.0
+    sent[20:, 5] += np.linspace(0.0, 0.002, 20)
+    assert demo.limits_report(record(spec, sent), spec)['worst_position_excess'] > 1e-5
+
+
+def test_a_joint_that_came_in_is_held_to_its_limit_again(spec):
+    sent = still(spec, 30)
+    sent[:, 5] = spec.upper[5] + 0.01 * np.cos(np.linspace(0.0, 2.0 * np.pi, 30))
+    excess = demo.limits_report(record(spec, sent), spec)['worst_position_excess']
+    assert excess == pytest.approx(0.01)
+
+
+def test_after_a_fault_the_robot_begins_anew_where_it_was_found(spec):
+    sent = still(spec, 60)
+    sent[40:, 0] += 0.5  # it fell while nothing was driven
+    modes = ['RUN'] * 20 + ['FAULT'] * 20 + ['HOLD'] * 20
+    report = demo.limits_report(record(spec, sent, mode=modes), spec)
+    assert (report['limits_exceeded'], report['samples']) == (0, 40)
 
 
 def test_what_is_logged_in_fault_is_not_judged(spec):

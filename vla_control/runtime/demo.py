@@ -59,18 +59,24 @@ def limits_report(record: TickRecord, spec: RobotSpec) -> dict[str, Any]:
     Judge everything that was sent while positions were sent, by the independent checker.
 
     It is judged tick by tick: a missed tick, counted elsewhere, leaves the last command standing
-    for one more period. In FAULT the motors only damp, so no position is sent.
+    for one more period. In FAULT the motors only damp, so no position is sent, and what follows
+    begins anew where the robot was found.
     """
-    sent = record.sent[record.mode != Mode.FAULT.value]
-    worst = worst_ratios(record.dt * np.arange(float(len(sent))), sent, spec)
-    ratios = {'velocity': worst.velocity, 'acceleration': worst.acceleration, 'jerk': worst.jerk}
+    driven = record.mode != Mode.FAULT.value
+    parts = np.split(record.sent, np.flatnonzero(np.diff(driven)) + 1)[0 if driven[0] else 1 :: 2]
+    found = [worst_ratios(record.dt * np.arange(float(len(part))), part, spec) for part in parts]
+    ratios = {
+        name: max((getattr(worst, name) for worst in found), default=0.0)
+        for name in ('velocity', 'acceleration', 'jerk')
+    }
+    outward = max((worst.outward for worst in found), default=0.0)
     exceeded = sum(value > 1.0 + LIMIT_SLACK for value in ratios.values())
-    exceeded += int(worst.position > 1e-9)
+    exceeded += int(outward > 1e-9)
     return {
         'limits_exceeded': exceeded,
-        'worst_position_excess': worst.position,
+        'worst_position_excess': outward,
         'worst_ratio': ratios,
-        'samples': worst.samples,
+        'samples': sum(worst.samples for worst in found),
     }
 
 

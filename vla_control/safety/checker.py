@@ -21,6 +21,7 @@ class Worst:
     """How close a log came to the limits, over all joints and samples."""
 
     position: float  # [rad] furthest outside the soft limits, negative inside
+    outward: float  # [rad] the same, but of a joint that began outside only what led further out
     velocity: float  # largest share of the limit, 1 at it
     acceleration: float  # largest share of the limit
     jerk: float  # largest share of the limit
@@ -74,11 +75,22 @@ def worst_ratios(
     j = np.diff(a, axis=0) / ((h[2:] + h[1:-1] + h[:-2]) / 3.0)
     return Worst(
         position=float(outside.max()),
+        outward=_outward(q, spec),
         velocity=_largest(v / spec.velocity),
         acceleration=_largest(a / spec.acceleration),
         jerk=_largest(j / spec.jerk),
         samples=len(t),
     )
+
+
+def _outward(q: Floats, spec: RobotSpec) -> float:
+    """A limb at rest on its stop reads beyond it; it is held there, and may only come in."""
+    before = np.concatenate([q[:1], q[:-1]])
+    began_low = np.logical_and.accumulate(before < spec.lower)
+    began_high = np.logical_and.accumulate(before > spec.upper)
+    lower = np.where(began_low, before, spec.lower)
+    upper = np.where(began_high, before, spec.upper)
+    return float(np.maximum(lower - q, q - upper).max())
 
 
 def _largest(ratio: Floats) -> float:
