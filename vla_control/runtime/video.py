@@ -15,7 +15,7 @@ from vla_control.core.spec import RobotSpec
 from vla_control.sim.world import World
 
 SCENE_SIZE = (640, 480)  # [px] width, height
-CAMERA_SIDE = 240  # [px]
+CAMERA_SIDE = 240  # [px] at most; three cameras share the height
 FRAME_RATE = 25
 
 
@@ -72,10 +72,14 @@ def draw_frames(
 
 
 def draw(world: World, caption: Caption | None) -> Pixels:
-    """Return one video frame (480, 880, 3) uint8 RGB of the world as it is now."""
+    """Return one video frame (480, 640 and the cameras, 3) uint8 RGB of the world as it is."""
     scene = world.render('overview', *SCENE_SIZE)
-    views = [labelled_view(world, name) for name in world.spec.cameras[:2]]
-    frame = np.ascontiguousarray(np.hstack([scene, np.vstack(views)]))
+    names = world.spec.cameras
+    side = min(CAMERA_SIDE, SCENE_SIZE[1] // max(1, len(names)))
+    column = np.zeros((SCENE_SIZE[1], side if names else 0, 3), dtype=np.uint8)
+    for k, name in enumerate(names):
+        column[k * side : (k + 1) * side] = labelled_view(world, name, side)
+    frame = np.ascontiguousarray(np.hstack([scene, column]))
     if caption:
         cv2.rectangle(frame, (0, 0), (SCENE_SIZE[0] - 1, 40), (24, 26, 30), -1)
         text(frame, f'"{caption.title}"', (14, 27), 0.68, (255, 255, 255))
@@ -83,11 +87,12 @@ def draw(world: World, caption: Caption | None) -> Pixels:
     return frame
 
 
-def labelled_view(world: World, camera: str) -> Pixels:
-    """Return a camera's picture as the policy gets it, enlarged and named."""
+def labelled_view(world: World, camera: str, side: int) -> Pixels:
+    """Return a camera's picture as the policy gets it, ``side`` px wide and high, and named."""
     small = world.render(camera, 192, 192)
-    size = (CAMERA_SIDE, CAMERA_SIDE)
-    view = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    view = np.asarray(
+        cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC), dtype=np.uint8
+    )
     text(view, camera, (8, 20), 0.5, (255, 255, 255))
     return view
 
