@@ -5,6 +5,7 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
@@ -128,3 +129,11 @@ def test_a_camera_publishes_pictures_with_their_time_and_calibration(graph):
     assert infos[-1].k[0] > 0.0
     node.trigger_deactivate()
     assert not node.reports()
+
+
+@pytest.mark.parametrize(('robot', 'fovy'), [('openarm', 51.0), ('g1', 42.0)])
+def test_a_simulated_camera_has_the_calibration_of_the_scene_it_sees(graph, robot, fovy):
+    node = graph.add(CameraNode, activate=False, hardware='sim', camera='front', robot=robot)
+    node.trigger_configure()
+    focal = node._info.k[4]
+    assert np.rad2deg(2.0 * np.arctan(96.0 / focal)) == pytest.approx(fovy)

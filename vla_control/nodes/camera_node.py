@@ -14,15 +14,18 @@ from sensor_msgs.msg import Image as ImageMsg
 
 from vla_control.cameras.config import load_camera
 from vla_control.cameras.factory import make_camera
+from vla_control.cameras.intrinsics import Intrinsics, intrinsics_from_fov
 from vla_control.core.errors import CameraError
 from vla_control.core.messages import Image
 from vla_control.core.protocols import Camera
 from vla_control.core.realtime import hurry_process
 from vla_control.core.sessions import session_name
+from vla_control.core.spec import load_robot
 from vla_control.nodes import images, qos
 from vla_control.nodes.diagnostics import Level, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.nodes.stamps import to_msg
+from vla_control.sim.scene import load_scene
 
 READ = 0.1  # [s] longest wait for a frame
 AGAIN = 0.5  # [s] between attempts to open a device
@@ -66,11 +69,10 @@ class CameraNode(ManagedNode):
         )
         self._entities.callback(self.destroy_publisher, self._images)
         self._entities.callback(self.destroy_publisher, self._infos)
+        calibration = self._calibration()
         self._info: CameraInfo | None = None
-        if self.source.calibration is not None:
-            self._info = images.camera_info(
-                self.source.calibration, self.source.width, self.source.height
-            )
+        if calibration is not None:
+            self._info = images.camera_info(calibration, self.source.width, self.source.height)
 
     def activate(self) -> None:
         """Start to read."""
@@ -111,6 +113,17 @@ class CameraNode(ManagedNode):
             'age [ms]': (now - self._newest) * 1e3,
         }
         return [Report(name=self.config.name, level=level, message=message, values=values)]
+
+    def _calibration(self) -> Intrinsics | None:
+        """Return that of the configuration, or of the scene that is rendered."""
+        source = self.source
+        if source.source != 'simulated' or source.calibration is not None:
+            return source.calibration
+        scene = load_scene(load_robot(self.values['robot']))
+        view = scene.cameras.get(self.config.name)
+        if view is None:
+            return None
+        return intrinsics_from_fov(view.fovy, source.width, source.height)
 
     def _ros_now(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
