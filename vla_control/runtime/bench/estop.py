@@ -15,7 +15,7 @@ from vla_control.runtime.statistics import percentile
 from vla_control.runtime.tick_log import TickRecord
 from vla_control.safety.supervisor import Mode
 
-TICKS_ALLOWED = 3  # [control periods] in the median, from a call over ROS to the frame
+TICKS_ALLOWED = 3  # [control periods] in 99 of 100 calls: two of the loop, one of the transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def figures(record: TickRecord, called: Sequence[float], work: float) -> dict[st
         'worst_ticks': max(ticks),
         'control_period_ms': record.dt * 1e3,
         'tick_work_p99_ms': work * 1e3,
-        'holds': percentile(ticks, 50) <= TICKS_ALLOWED,
+        'holds': percentile(ticks, 99) <= TICKS_ALLOWED,
     }
 
 
