@@ -28,7 +28,6 @@ from vla_control.sim.camera import (
     Turns,
     View,
 )
-from vla_control.sim.scene import load_scene
 
 VIEWS = tuple(View(name=n, width=192, height=192, rate=30.0) for n in ('front', 'wrist'))
 LONG = 30.0  # [s]
@@ -86,12 +85,6 @@ def test_a_camera_the_scene_lacks_is_named(session):
     job = RenderJob(robot='openarm', session=session, views=VIEWS)
     with pytest.raises(SimulationError, match=r"no cameras \['wrist'\].*front"):
         open_writers(job, ('front',))
-
-
-@pytest.mark.parametrize('name', ['front', 'wrist'])
-def test_the_camera_file_and_the_scene_agree_on_the_field_of_view(name):
-    source = load_camera(name).source('sim')
-    assert source.fovy == load_scene(load_robot('openarm')).cameras[name].fovy
 
 
 @pytest.mark.slow

@@ -4,10 +4,11 @@
 What one control cycle of a driver costs and how punctual it is, against its emulated bus.
 
 The electronics run in another process on the bus a simulated robot uses, joints clamped at home;
-here runs nothing but the driver, one read and one write a tick.
+here runs nothing but the driver, one read and one write a tick. The gate is measured by itself:
+references it passes, and references it has to limit in every tick.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import multiprocessing
@@ -19,18 +20,22 @@ import numpy as np
 
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import SimulationError, VlaControlError
-from vla_control.core.messages import Floats, JointCommand
+from vla_control.core.messages import Floats, JointCommand, Reference
 from vla_control.core.protocols import RobotDriver
 from vla_control.core.realtime import quiet_process
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.robots.factory import make_driver
 from vla_control.runtime.loop import ControlLoop
+from vla_control.safety.gate import Gate
 from vla_control.sim.devices import open_device
 
 STARTING = 30.0  # [s] for the other process to put the electronics on the bus
 PATIENCE = 5.0  # [s] for it to end
 STEP = 0.001  # [s] between two looks at the joints
 GAIN = 0.2  # of the spec; the joints are clamped, so nothing is to be gained by more
+GATE_TICKS = 2000
+GATE_MOVE = 0.5  # [rad] to either side of home, of the references the gate has to limit
+GATE_HOLD = 50  # ticks such a reference stays
 LATE = 1.5  # periods between two ticks from which on a cycle counts as late
 
 
@@ -110,12 +115,39 @@ def _report(
         'missed_cycles': missed,
         'answered_cycles': cycle.complete,
     }
+    report |= {f'gate_{k}_percent': v for k, v in gate_cost(spec).items()}
     if spec.driver == 'g1':
         # Imported here so that a robot's codec is only needed to measure it.
         from vla_control.runtime.bench.unitree_codec import stock_serializer_cpu
 
         report |= stock_serializer_cpu(spec.control_rate)
     return report
+
+
+def gate_cost(spec: RobotSpec) -> dict[str, float]:
+    """Return what the gate costs in percent of a core: ``passed`` and ``limited`` references."""
+    home, still = np.array(spec.home), np.zeros(len(spec.joints))
+    rng = np.random.default_rng(0)
+    wild = [
+        np.clip(home + rng.uniform(-GATE_MOVE, GATE_MOVE, len(home)), spec.lower, spec.upper)
+        for _ in range(GATE_TICKS // GATE_HOLD)
+    ]
+    targets: dict[str, Callable[[int], Floats]] = {
+        'passed': lambda tick: home,
+        'limited': lambda tick: wild[tick // GATE_HOLD],
+    }
+    cost = {}
+    for name, target in targets.items():
+        gate = Gate(spec)
+        gate.reset(home)
+        cpu = 0.0
+        for tick in range(GATE_TICKS):
+            reference = Reference(stamp=tick * spec.dt, q=target(tick), v=still, a=still)
+            began = time.thread_time()
+            gate.step(reference)
+            cpu += time.thread_time() - began
+        cost[name] = 100.0 * cpu / (GATE_TICKS * spec.dt)
+    return cost
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -125,7 +157,9 @@ def summary(report: dict[str, Any]) -> str:
         f'{report["cpu_percent"]:.1f} % of a core ({report["cpu_per_cycle_us"]:.0f} us each); '
         f'jitter p50 {report["jitter_p50_us"]:.0f} us, p99 {report["jitter_p99_us"]:.0f} us; '
         f'{report["late_cycles"]} late, {report["missed_cycles"]} missed; all motors answered '
-        f'in time for {report["answered_cycles"]}'
+        f'in time for {report["answered_cycles"]}; the gate takes '
+        f'{report["gate_passed_percent"]:.1f} %, where it limits every tick '
+        f'{report["gate_limited_percent"]:.1f} %'
     )
 
 
