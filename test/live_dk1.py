@@ -82,6 +82,7 @@ def _live(path, folder, parent):
             'junk': device.junk,
             'ignored': sum(m.ignored for m in device.motors.motors),
             'status': [m.status for m in device.motors.motors],
+            'states': [m._state() for m in device.motors.motors],
             'q': q.tolist(),
             'zero': gripper._q,
         }

@@ -49,6 +49,8 @@ SETUPS = motor_setups(SPEC)
 RANGES = bus_ranges(SPEC.bus, 'dk1: bus')
 TRIALS = 20_000
 PATIENCE = 20.0  # [s] before a peer on a busy machine counts as stuck
+DISABLING = 5.0  # [s] for a motor to say that it stands still
+READ, WRITE = 0x33, 0x55  # what marks an answer about a register
 SPECIAL = {'enable': ENABLE, 'disable': DISABLE, 'zero': SET_ZERO, 'clear': CLEAR_ERROR}
 WRITABLE = [Reg.ACC, Reg.MAX_SPD, Reg.MST_ID, Reg.TIMEOUT, Reg.CTRL_MODE, Reg.KP_APR, Reg.PMAX]
 
@@ -233,7 +235,7 @@ def test_registers_are_read_as_the_maker_reads_them():
     peer, rng = Maker(), random.Random(3)
     for _ in range(2000):
         setup, rid = rng.choice(SETUPS), rng.choice(sorted(REGISTERS))
-        data = bytes([setup.tx, 0, rng.choice([0x33, 0x55]), rid]) + rng.randbytes(4)
+        data = bytes([setup.tx, 0, rng.choice([READ, WRITE]), rid]) + rng.randbytes(4)
         ours = decode_register_reply(data, setup.tx, (rid,))
         peer.port.arrived = encode_answer(setup.rx, data)
         peer.control.recv_set_param_data()
@@ -300,11 +302,13 @@ def test_pydamiao_drives_our_motors(tmp_path):
             motors[5].set_mit(0.4, 0.0, 10.0, 1.0, 0.0)
 
         until(lambda: abs(motors[5].get_position() - 0.4) < 0.02, command)
-        for motor in motors:
-            assert motor.disable(timeout_sec=PATIENCE).is_ok
+        stopped = [motor.disable(timeout_sec=DISABLING).is_ok for motor in motors]
         bus.close()
     assert heard['junk'] == 0
     assert heard['status'] == [0] * 7
+    # It takes a state for a register's answer where the low byte of the position reads as one.
+    for told, state in zip(stopped, heard['states'], strict=True):
+        assert told or state[2] in (READ, WRITE)
 
 
 def test_the_makers_robot_drives_our_arm(tmp_path):
