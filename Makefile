@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ROBOT ?= openarm
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint build clean
 
 setup: $(VENV)/.ready
 
@@ -21,6 +21,10 @@ lint: setup  ## style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy vla_control
+
+build: setup  ## the ROS 2 package in install/, whose nodes run in .venv
+	$(RUN) -m pip --disable-pip-version-check -q install 'setuptools<80' 'colcon-common-extensions<0.4'
+	$(RUN) -m colcon --log-level error build --packages-select vla_control
 
 clean:
 	rm -rf $(VENV) build install log output

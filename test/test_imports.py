@@ -4,6 +4,8 @@
 
 import ast
 from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -27,6 +29,26 @@ HOMES = {
     'cyclonedds': ('buses/',),
     'dynamixel_sdk': ('buses/',),
 }
+# `ros2 launch` runs in the system's Python, which has what package.xml asks of rosdep and no more.
+ONLY_IN_NODES = ('torch', 'mujoco', 'safetensors', 'tyro', 'rich', 'cyclonedds', 'dynamixel_sdk')
+LAUNCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f'the launch process imports {name}')
+
+sys.meta_path.insert(0, Absent())
+from vla_control.core.config import available
+from vla_control.runtime.options import GraphOptions
+from vla_control.runtime.wiring import describe
+
+for robot in available('robots'):
+    for hardware in ('real', 'sim'):
+        describe(GraphOptions(robot=robot, hardware=hardware, rviz=True))
+describe(GraphOptions(robot='dk1', hardware='sim', teleop='dk1_leader'))
+"""
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 
@@ -66,3 +88,9 @@ def test_heavy_libraries_stay_in_their_rooms(path):
         assert homes is None or relative.startswith(homes), (
             f'{relative} imports {name}, which belongs to {homes}'
         )
+
+
+def test_a_graph_is_described_with_what_ros_2_installations_have():
+    command = [sys.executable, '-c', LAUNCH, *ONLY_IN_NODES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

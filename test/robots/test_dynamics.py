@@ -11,7 +11,8 @@ import yaml
 from vla_control.core.config import share_path
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import load_robot
-from vla_control.robots.dynamics import load_urdf, RobotDynamics
+from vla_control.robots.description import load_urdf
+from vla_control.robots.dynamics import RobotDynamics
 
 REFERENCE = yaml.safe_load(
     (Path(__file__).parents[1] / 'data' / 'openarm_reference.yaml').read_text()

@@ -14,7 +14,8 @@ import yaml
 
 from vla_control.core.config import share_path
 from vla_control.core.spec import load_robot
-from vla_control.robots.dynamics import load_urdf, robot_urdf, RobotDynamics
+from vla_control.robots.description import load_urdf, robot_urdf
+from vla_control.robots.dynamics import RobotDynamics
 
 REFERENCE = yaml.safe_load((Path(__file__).parents[1] / 'data' / 'g1_reference.yaml').read_text())
 JOINTS = [*REFERENCE['body'], *REFERENCE['left_hand'], *REFERENCE['right_hand']]

@@ -81,6 +81,14 @@ def test_a_namespace_is_on_every_node_and_keeps_frames_apart():
     assert graph().node('robot_state_publisher').remappings == ()
 
 
+@pytest.mark.parametrize(
+    ('robot', 'frame'), [('openarm', 'world'), ('dk1', 'base_link'), ('g1', 'pelvis')]
+)
+def test_rviz_draws_in_the_root_frame_of_the_robot(robot, frame):
+    arguments = graph(robot=robot, rviz=True).node('rviz2').arguments
+    assert arguments[-2:] == ('-f', frame)
+
+
 def test_rviz_shows_the_cameras_a_robot_has():
     assert not graph(rviz=True).node('rviz2').remappings
     both = graph(robot='openarm_bimanual', rviz=True).node('rviz2').remappings

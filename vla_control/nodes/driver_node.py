@@ -24,6 +24,7 @@ from vla_control.nodes import commanders, convert, driver_reports, qos
 from vla_control.nodes.diagnostics import Report
 from vla_control.nodes.emergency_stop import EmergencyStop
 from vla_control.nodes.lifecycle import ManagedNode, run
+from vla_control.robots.description import robot_urdf
 from vla_control.robots.factory import make_driver
 from vla_control.runtime.control import RobotController
 from vla_control.runtime.loop import ControlLoop
@@ -204,8 +205,6 @@ class DriverNode(ManagedNode):
             answer = self._answer(event, wanted)
             keep(self.destroy_service, self.create_service(Trigger, f'~/{event.value}', answer))
         if self.values['publish_description']:
-            from vla_control.robots.dynamics import robot_urdf
-
             description = self._publisher(String, 'robot_description')
             description.publish(String(data=robot_urdf(self.spec)))
         self._text = ''

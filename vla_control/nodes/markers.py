@@ -3,14 +3,12 @@
 """The simulated scene for rviz."""
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vla_control.core.errors import ConfigError
 from vla_control.runtime.simulation import Scene
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.scene import SceneSpec
@@ -18,21 +16,6 @@ from vla_control.sim.scene import SceneSpec
 COLOUR = {'red': (0.85, 0.15, 0.12), 'green': (0.15, 0.65, 0.2), 'blue': (0.15, 0.3, 0.85)}
 WOOD = (0.75, 0.68, 0.58)
 WHITE = (0.95, 0.95, 0.95)
-
-
-def root_link(urdf: str) -> str:
-    """
-    Return the link of a URDF that is nobody's child.
-
-    :raises ConfigError: when there is not exactly one.
-    """
-    robot = ElementTree.fromstring(urdf)  # noqa: S314  our own file, expanded by us
-    links = {link.attrib['name'] for link in robot.findall('link')}
-    children = {c.attrib['link'] for c in robot.findall('joint/child')}
-    roots = sorted(links - children)
-    if len(roots) != 1:
-        raise ConfigError(f'a robot has one root link, this URDF has {roots}')
-    return roots[0]
 
 
 def scene_markers(spec: SceneSpec, scene: Scene, frame: str, stamp: Time) -> MarkerArray:

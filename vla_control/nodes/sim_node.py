@@ -22,8 +22,8 @@ from vla_control.core.spec import load_robot
 from vla_control.nodes import qos
 from vla_control.nodes.diagnostics import Level, loop_report, Report
 from vla_control.nodes.lifecycle import ManagedNode, run
-from vla_control.nodes.markers import root_link, scene_markers
-from vla_control.robots.dynamics import robot_urdf
+from vla_control.nodes.markers import scene_markers
+from vla_control.robots.description import robot_urdf, root_link
 from vla_control.runtime.loop import ControlLoop
 from vla_control.runtime.simulation import BusClock, goals_by_words, Simulation
 from vla_control.sim.camera import RenderJob, start_renderer, StateWriter, stop_renderer, View

@@ -2,41 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rigid-body terms of a robot from its URDF, contacts and constraints off."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-import xacro
 
-from vla_control.core.config import share_path
 from vla_control.core.errors import ConfigError
 from vla_control.core.graphics import select_renderer
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
+from vla_control.robots.description import robot_urdf
 
 select_renderer()
 
 import mujoco  # noqa: E402  the renderer is fixed by the import
-
-
-def load_urdf(path: Path, args: Mapping[str, str]) -> str:
-    """
-    Expand a xacro file.
-
-    :param path: the ``.urdf.xacro`` file.
-    :param args: its arguments.
-    :returns: the URDF text.
-    :raises ConfigError: when the file cannot be expanded.
-    """
-    try:
-        return str(xacro.process_file(str(path), mappings=dict(args)).toxml())
-    except (xacro.XacroException, OSError) as error:
-        raise ConfigError(f'cannot expand {path} with {dict(args)}: {error}') from error
-
-
-def robot_urdf(spec: RobotSpec) -> str:
-    """Return the URDF text of a robot."""
-    return load_urdf(share_path('urdf', spec.urdf), spec.urdf_args)
 
 
 class RobotDynamics:

@@ -15,6 +15,7 @@ from vla_control.cameras.config import load_camera
 from vla_control.core.config import find_config, share_path
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import load_robot, RobotSpec
+from vla_control.robots.description import robot_urdf, root_link
 from vla_control.robots.dk1_leader import load_leader
 from vla_control.runtime.options import GraphOptions
 from vla_control.runtime.parameters import PARAMETERS, Value
@@ -243,8 +244,6 @@ def _tools(options: GraphOptions, robot: RobotSpec, cameras: tuple[str, ...]) ->
     found = []
     remappings = (('/tf', 'tf'), ('/tf_static', 'tf_static')) if options.namespace else ()
     if options.robot_state_publisher:
-        from vla_control.robots.dynamics import robot_urdf
-
         found.append(
             NodeSpec(
                 package='robot_state_publisher',
@@ -271,7 +270,7 @@ def _tools(options: GraphOptions, robot: RobotSpec, cameras: tuple[str, ...]) ->
                 name='rviz2',
                 namespace=options.namespace,
                 parameters={'use_sim_time': options.use_sim_time},
-                arguments=('-d', config),
+                arguments=('-d', config, '-f', root_link(robot_urdf(robot))),
                 environment=environment(images=True),
                 remappings=(*remappings, *_shown(cameras)),
                 lifecycle=False,

@@ -10,7 +10,7 @@ import numpy as np
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
-from vla_control.robots.dynamics import robot_urdf
+from vla_control.robots.description import robot_urdf
 from vla_control.sim.scene import Hand, SceneSpec
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

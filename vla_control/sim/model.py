@@ -10,7 +10,7 @@ import numpy as np
 from vla_control.core.errors import SimulationError
 from vla_control.core.messages import Floats
 from vla_control.core.spec import JointKind, RobotSpec
-from vla_control.robots.dynamics import robot_urdf
+from vla_control.robots.description import robot_urdf
 from vla_control.sim.layout import COLOURS
 from vla_control.sim.scene import Box, CameraMount, SceneSpec
 
