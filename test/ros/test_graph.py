@@ -13,26 +13,26 @@ from vla_control.runtime.runner import GraphProcesses
 from vla_control.runtime.wiring import describe, GraphOptions
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
-JOINT = 'openarm_right_joint5'  # the one the wave policy sways
+JOINTS = {  # the one that sways
+    'openarm': 'openarm_right_joint5',
+    'dk1': 'joint5',
+    'g1': 'left_wrist_pitch_joint',
+    'openarm_bimanual': 'openarm_left_joint5',
+}
 
 
 @pytest.fixture
-def robot(tmp_path):
-    """An OpenArm on a bus of its own, so that no other simulation of this machine meets it."""
-    text = share_path('config', 'robots', 'openarm.yaml').read_text()
-    assert 'port: 43113' in text
-    path = tmp_path / 'openarm.yaml'
-    path.write_text(text.replace('port: 43113', 'port: 43187'))
-    return str(path)
-
-
-@pytest.fixture
-def processes(ros, domain, monkeypatch, robot):
+def processes(ros, domain, monkeypatch, tmp_path, robot):
+    """A robot on a bus of its own, as each domain and namespace has, under a policy that sways."""
     monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    text = share_path('config', 'policies', 'wave.yaml').read_text()
+    assert JOINTS['openarm'] in text
+    policy = tmp_path / 'sway.yaml'
+    policy.write_text(text.replace(JOINTS['openarm'], JOINTS[robot]))
     options = GraphOptions(
         robot=robot,
         hardware='sim',
-        policy='wave',
+        policy=str(policy),
         resume=True,
         namespace='left',
         instruction='touch the red cube',
@@ -43,7 +43,23 @@ def processes(ros, domain, monkeypatch, robot):
         yield processes
 
 
-def test_a_simulated_robot_waves_and_ends_in_order(graph, processes):
+@pytest.mark.parametrize('robot', ['dk1', 'g1', 'openarm_bimanual'])
+def test_every_robot_sways_on_its_own_bus_and_obeys_the_emergency_stop(graph, processes, robot):
+    states = graph.heard(JointState, 'left/joint_states', qos.reader('joint_states'))
+    modes = graph.heard(String, 'left/driver_state', qos.reader('driver_state'))
+    graph.spin_until(lambda: swing(states, robot) > 0.1, 'the arm sways', timeout=30.0)
+    assert modes[-1].data.startswith('RUN')
+    assert graph.call('left/driver_node/e_stop').success
+    graph.spin_until(lambda: modes[-1].data.startswith('FAULT'), 'FAULT')
+
+
+def swing(states, robot):
+    q = [m.position[m.name.index(JOINTS[robot])] for m in states]
+    return max(q, default=0.0) - min(q, default=0.0)
+
+
+@pytest.mark.parametrize('robot', ['openarm'])
+def test_a_simulated_robot_waves_and_ends_in_order(graph, processes, robot):
     states = graph.heard(JointState, 'left/joint_states', qos.reader('joint_states'))
     modes = graph.heard(String, 'left/driver_state', qos.reader('driver_state'))
     episodes = graph.heard(
@@ -53,11 +69,7 @@ def test_a_simulated_robot_waves_and_ends_in_order(graph, processes):
         Image, 'left/camera/front/image_raw', qos.reader('camera/<name>/image_raw')
     )
 
-    def swing():
-        q = [m.position[m.name.index(JOINT)] for m in states]
-        return max(q, default=0.0) - min(q, default=0.0)
-
-    graph.spin_until(lambda: swing() > 0.1, 'the arm waves', timeout=30.0)
+    graph.spin_until(lambda: swing(states, robot) > 0.1, 'the arm waves', timeout=30.0)
     graph.spin_until(lambda: pictures, 'pictures')
     assert modes[-1].data.startswith('RUN')
     values = {v.key: v.value for v in episodes[-1].values}
