@@ -66,7 +66,7 @@ def test_a_stop_keeps_its_limits_and_ends_at_rest_where_it_says():
 def test_extrema_hold_every_sample_and_are_reached():
     q, v, a, acceleration, jerk = random_states(2000, seed=2)
     way = stop(q, v, a, acceleration, jerk)
-    low, high = way.extrema()
+    low, high = way.extrema(way.end)
     samples = way.sample(np.linspace(0.0, 1.0, 2001)[:, None] * way.duration).q
     assert (samples >= low - 1e-12).all() and (samples <= high + 1e-12).all()
     reach = high - low

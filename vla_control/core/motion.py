@@ -67,16 +67,18 @@ class Stop:
     @property
     def end(self) -> Floats:
         """Where each joint comes to rest, (..., n) [rad]."""
-        first = jerk_step(*self.start, self.jerk, self.t1)
-        brake = first.a
-        q = first.q + self.t2 * (first.v + 0.5 * self.t2 * brake)
-        v = first.v + self.t2 * brake
-        return np.asarray(q + self.t3 * (v + self.t3 * (0.5 * brake - self.jerk * self.t3 / 6.0)))
+        q, v, a = jerk_step(*self.start, self.jerk, self.t1)
+        # The third phase ends at rest, so seen from there it covers j t3^3/6.
+        t3 = self.t3
+        return np.asarray(q + self.t2 * (v + 0.5 * self.t2 * a) - self.jerk * (t3 * t3 * t3 / 6.0))
 
-    def extrema(self) -> tuple[Floats, Floats]:
-        """Return the lowest and highest position on the way, both (..., n) [rad]."""
+    def extrema(self, end: Floats) -> tuple[Floats, Floats]:
+        """
+        Return the lowest and highest position on the way, both (..., n) [rad].
+
+        :param end: what ``end`` has returned.
+        """
         q, v, a = self.start
-        end = self.end
         low, high = np.minimum(q, end), np.maximum(q, end)
         # The speed changes sign at most once: where it still points away from the way it will
         # have to brake. Mirrored, that is v < 0 < a with first jerk -j.

@@ -191,13 +191,13 @@ class Gate:
         # What already moves faster than allowed now may go on, but not faster still.
         peak = np.abs(peak_speed(last.v, last.a, self._limits.jerk))
         fast = np.maximum(np.maximum(self._speed, peak), np.abs(last.v))
-        ride = limiter.ride(goal)
-        x = stack(self._x, [goal.motion, ride])
-        ok = self._legality.legal(x, np.stack([self._speed, fast]), lower, upper)
+        x = stack(self._x, [goal.motion, goal.ride])
+        speeds = np.stack([self._speed, fast])
+        ok = self._legality.legal(x, speeds, lower, upper, goal.stays)
         direct, riding = ok[0], ok[1] & ~ok[0]
         if bool((direct & goal.followable).all()):
             return self._pass(reference)
-        out = _choose(direct, goal.motion, ride)
+        out = _choose(direct, goal.motion, goal.ride)
         settled = direct | riding
         solved = np.zeros_like(settled)
         if bool((goal.steady & ~settled).any()):

@@ -107,13 +107,16 @@ class Legality:
         limits = self.limits
         return bool(((q - reach) >= limits.lower).all() and ((q + reach) <= limits.upper).all())
 
-    def legal(self, x: Floats, speed: Floats, lower: Floats, upper: Floats) -> Mask:
+    def legal(
+        self, x: Floats, speed: Floats, lower: Floats, upper: Floats, stays: Mask | None = None
+    ) -> Mask:
         """
         Decide exactly, joint by joint.
 
         :param x: (c, 8, n) candidates, each with sent positions, last velocity, acceleration.
         :param speed: (c, n) or (n,) [rad/s] the velocity limit in force.
         :param lower: (n,) [rad] position limits in force, as upper; see stays_inside.
+        :param stays: (c, n) what stays_inside says of their stops, where it was asked already.
         :return: (c, n) bool.
         """
         limits = self.limits
@@ -122,26 +125,31 @@ class Legality:
         q, v, a = x[:, 0], x[:, 1], x[:, 2]
         peak = np.maximum(np.abs(peak_speed(v, a, limits.jerk)), np.abs(v))
         legal &= peak <= speed * (1.0 + 1e-9)
-        way = stop(q, v, a, limits.acceleration, limits.jerk)
-        legal &= self.stays_inside(way, lower, upper)
-        if not ok[:, _LOOKAHEAD].all():
+        way = None
+        if stays is None:
+            way = stop(q, v, a, limits.acceleration, limits.jerk)
+            stays = self.stays_inside(way, way.end, lower, upper)
+        legal &= stays
+        if not (ok[:, _LOOKAHEAD] | ~legal).all():
+            way = way or stop(q, v, a, limits.acceleration, limits.jerk)
             bend = way.sample(limits.dt).q - 2.0 * q + x[:, 3]
             legal &= np.abs(bend) <= self._bounds[1]
         return np.asarray(legal, dtype=np.bool_)
 
-    def stays_inside(self, way: Stop, lower: Floats, upper: Floats) -> Mask:
+    def stays_inside(self, way: Stop, end: Floats, lower: Floats, upper: Floats) -> Mask:
         """
         Tell whether a stop keeps the position limits; a joint outside may only move inward.
 
+        :param end: (..., n) [rad] where it ends.
         :param lower: (n,) [rad] soft limits, or what was sent last where that is outside.
         """
-        low, high = way.extrema()
+        low, high = way.extrema(end)
         q, limits = way.start.q, self.limits
         floor = np.minimum(limits.lower, np.maximum(q, lower))
         ceiling = np.maximum(limits.upper, np.minimum(q, upper))
         inside = (low >= floor - POSITION_SLACK) & (high <= ceiling + POSITION_SLACK)
         if bool(((q < limits.lower) | (q > limits.upper)).any()):
-            end = way.end  # not back outward from where it turns
+            # Not back outward from where it turns.
             inside &= end >= np.minimum(high, limits.lower) - POSITION_SLACK
             inside &= end <= np.maximum(low, limits.upper) + POSITION_SLACK
         return np.asarray(inside, dtype=np.bool_)
@@ -160,7 +168,7 @@ class Legality:
         if worst > 1.0:
             return joint, f'{_CONDITIONS[row]} {worst:.4g} times what is allowed'
         way = stop(x[0], x[1], x[2], limits.acceleration, limits.jerk)
-        low, high = way.extrema()
+        low, high = way.extrema(way.end)
         excess = np.maximum(limits.lower - low, high - limits.upper)
         joint = int(np.argmax(excess))
         if excess[joint] > POSITION_SLACK:

@@ -34,6 +34,8 @@ class Goal:
     """What is aimed at: the reference where it can be followed, else a rest near it."""
 
     motion: Motion  # after this tick
+    ride: Motion  # the same plus what is left of the rejoin under way
+    stays: Mask  # (2, n) whether a stop from each of the two keeps the position limits
     rest: Floats  # (n,) [rad] where a stop of the reference ends, inside the limits
     followable: Mask  # (n,)
     steady: Mask  # (n,) worth a rejoin: followable, or the rest did not move
@@ -83,28 +85,33 @@ class Limiter:
         limits = self._limits
         v = np.minimum(np.maximum(reference.v, -speed), speed)
         a = np.minimum(np.maximum(reference.a, -limits.acceleration), limits.acceleration)
-        way = stop(reference.q, v, a, limits.acceleration, limits.jerk)
-        followable = (v == reference.v) & (a == reference.a)
-        followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
-        followable &= self._legality.stays_inside(way, lower, upper)
         inside = np.minimum(np.maximum(reference.q, lower), upper)
-        motion = Motion(
-            np.where(followable, reference.q, inside), reference.v * followable, a * followable
+        left = self._left()
+        # At the price of one: the stop of the reference, and that of a ride if the reference is
+        # followed and if it is not.
+        starts = np.array(
+            [
+                [reference.q, reference.q + left.q, inside + left.q],
+                [v, v + left.v, left.v],
+                [a, a + left.a, left.a],
+            ]
         )
+        way = stop(*starts, limits.acceleration, limits.jerk)
+        ends = way.end
+        stays = self._legality.stays_inside(way, ends, lower, upper)
+        followable = (v == reference.v) & (a == reference.a) & stays[0]
+        followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
+        motion = Motion(np.where(followable, reference.q, inside), v * followable, a * followable)
+        ride = Motion(*np.where(followable, starts[:, 1], starts[:, 2]))
+        # A rest inside the limits is kept by staying there.
+        kept = np.stack([~followable | stays[0], np.where(followable, stays[1], stays[2])])
         before = self._goal
         same = (motion.q == before.motion.q) & ~before.followable if before else ~followable
-        rest = np.minimum(np.maximum(way.end, lower), upper)
-        goal = Goal(motion, rest, followable, followable | same)
+        rest = np.minimum(np.maximum(ends[0], lower), upper)
+        goal = Goal(motion, ride, kept, rest, followable, followable | same)
         self._learn(motion.a, before.motion.a if before else last.a)
         self._goal = goal
         return goal
-
-    def ride(self, goal: Goal) -> Motion:
-        """Return the goal plus what is left of the difference in one tick."""
-        difference = Motion(*self._polynomial(self._age + self._limits.dt))
-        return Motion(
-            *(g + d * self._active for g, d in zip(goal.motion, difference, strict=True))
-        )
 
     def solve(self, goal: Goal, last: Motion, speed: Floats) -> Motion:
         """
@@ -175,9 +182,11 @@ class Limiter:
         self._active = (riding & self._active) | solved
         self._active &= self._age < self._duration - 0.5 * self._limits.dt
 
-    def _polynomial(self, t: Floats) -> Motion:
+    def _left(self) -> Motion:
+        """Return what is left of the difference in one tick, zero where no rejoin is under way."""
         c0, c1, c2, c3, c4, c5 = self._c
-        left = t < self._duration
+        t = self._age + self._limits.dt
+        left = self._active & (t < self._duration)
         return Motion(
             left * (c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))))),
             left * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5)))),
