@@ -89,20 +89,16 @@ class Limiter:
         left = self._left()
         # At the price of one: the stop of the reference, and that of a ride if the reference is
         # followed and if it is not.
-        starts = np.array(
-            [
-                [reference.q, reference.q + left.q, inside + left.q],
-                [v, v + left.v, left.v],
-                [a, a + left.a, left.a],
-            ]
-        )
-        way = stop(*starts, limits.acceleration, limits.jerk)
+        q = np.stack([reference.q, reference.q + left.q, inside + left.q])
+        speeds = np.stack([v, v + left.v, left.v])
+        pulls = np.stack([a, a + left.a, left.a])
+        way = stop(q, speeds, pulls, limits.acceleration, limits.jerk)
         ends = way.end
         stays = self._legality.stays_inside(way, ends, lower, upper)
         followable = (v == reference.v) & (a == reference.a) & stays[0]
         followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
         motion = Motion(np.where(followable, reference.q, inside), v * followable, a * followable)
-        ride = Motion(*np.where(followable, starts[:, 1], starts[:, 2]))
+        ride = Motion(*(np.where(followable, x[1], x[2]) for x in way.start))
         # A rest inside the limits is kept by staying there.
         kept = np.stack([~followable | stays[0], np.where(followable, stays[1], stays[2])])
         before = self._goal
