@@ -15,6 +15,7 @@ from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats, frozen_floats
 from vla_control.core.safety_spec import check_safety, SafetySpec
+from vla_control.core.urdf_args import check_urdf_args
 
 __all__ = ['JointKind', 'JointSpec', 'RobotSpec', 'SafetySpec', 'load_robot']
 
@@ -169,8 +170,11 @@ def load_robot(name: str) -> RobotSpec:
 def _build(data: dict[str, Any], where: str) -> RobotSpec:
     data = _prefixed(_extended(data, where, ()))
     if 'parts' not in data:
-        return parse(RobotSpec, data, where)
+        spec = parse(RobotSpec, data, where)
+        check_urdf_args(spec.urdf, spec.urdf_args, where)
+        return spec
     own = parse(_Composition, data, where)
+    check_urdf_args(own.urdf, own.urdf_args, where)
     parts = {
         side: load_robot(part)
         if isinstance(part, str)
