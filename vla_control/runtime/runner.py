@@ -21,7 +21,7 @@ from typing import Self
 from vla_control.core.errors import VlaControlError
 from vla_control.runtime.commands import file_name, installed, node_command
 from vla_control.runtime.options import GraphOptions
-from vla_control.runtime.wiring import describe, Graph, NodeSpec, RESPAWNS
+from vla_control.runtime.wiring import describe_fleet, Graph, NodeSpec, RESPAWNS
 
 READY = b'READY=1'  # systemd's word for it, sent by nodes/lifecycle.py
 STARTING = 120.0  # [s] for a node to become active; policies load networks
@@ -227,12 +227,12 @@ def run_graph(*fleet: GraphOptions) -> int:
     publisher = installed('robot_state_publisher', 'robot_state_publisher')
     if not publisher:
         log.info('robot_state_publisher is not installed: the driver publishes the description')
-    graphs = [
-        describe(
+    graphs = describe_fleet(
+        [
             replace(options, autostart=True, robot_state_publisher=bool(publisher), rviz=False)
-        )
-        for options in fleet
-    ]
+            for options in fleet
+        ]
+    )
     stop = _Stop()
     with GraphProcesses(graphs) as processes:
         try:
