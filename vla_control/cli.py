@@ -175,6 +175,7 @@ class Run:
     shadow: bool = False
     """Only compare what the policy asks for with what the arm does; nothing moves."""
     log_level: str = 'info'
+    """debug, info, warn, error or fatal."""
 
     def run(self) -> int:
         """Run until interrupted."""
