@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from vla_control.cameras.config import load_camera
@@ -64,11 +64,15 @@ class CameraNode(ManagedNode):
         self._images = self.create_publisher(
             ImageMsg, f'{base}/image_raw', qos.writer('camera/<name>/image_raw')
         )
+        compressed = f'{base}/image_raw/compressed'
+        self._compressed = self.create_publisher(
+            CompressedImage, compressed, qos.writer('camera/<name>/image_raw/compressed')
+        )
         self._infos = self.create_publisher(
             CameraInfo, f'{base}/camera_info', qos.writer('camera/<name>/camera_info')
         )
-        self._entities.callback(self.destroy_publisher, self._images)
-        self._entities.callback(self.destroy_publisher, self._infos)
+        for publisher in (self._images, self._compressed, self._infos):
+            self._entities.callback(self.destroy_publisher, publisher)
         calibration = self._calibration()
         self._info: CameraInfo | None = None
         if calibration is not None:
@@ -159,6 +163,10 @@ class CameraNode(ManagedNode):
             self._info.header.stamp = to_msg(frame.stamp)
             self._info.header.frame_id = frame.frame_id
             self._infos.publish(self._info)
+        if self._compressed.get_subscription_count():  # encoding costs milliseconds
+            self._compressed.publish(
+                images.compressed_to_msg(frame.pixels, frame.stamp, frame.frame_id)
+            )
         self._frames += 1
         self._newest = time.monotonic()
 
