@@ -3,9 +3,10 @@
 """What a camera node publishes beside its pictures."""
 
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vla_control.cameras.synthetic import read_number
 from vla_control.nodes import images, qos
@@ -71,3 +72,26 @@ def test_a_compressed_picture_is_the_raw_one_of_the_same_time(graph):
     assert decoded.shape == pixels.shape
     assert read_number(decoded) == read_number(pixels)
     assert np.abs(decoded.astype(int) - pixels.astype(int)).mean() < 8.0
+
+
+@pytest.mark.parametrize(
+    ('fovy', 'told'), [('', 'uncalibrated: give its'), (', fovy: 51.0', 'known')]
+)
+def test_a_camera_nobody_calibrated_says_so(graph, tmp_path, fovy, told):
+    path = tmp_path / 'bare.yaml'
+    path.write_text(
+        'name: bare\nframe_id: bare_frame\n'
+        f'sources: {{mock: {{source: synthetic, width: 64, height: 48, rate: 30.0{fovy}}}}}\n'
+    )
+    infos = graph.heard(
+        CameraInfo, 'camera/bare/camera_info', qos.reader('camera/<name>/camera_info')
+    )
+    reports = graph.heard(DiagnosticArray, '/diagnostics')
+    graph.add(CameraNode, hardware='mock', camera=str(path))
+    graph.spin_until(lambda: infos and reports, 'calibration and a report')
+    info = infos[-1]
+    assert (info.width, info.height, info.header.frame_id) == (64, 48, 'bare_frame')
+    assert seconds(info.header.stamp) > 0.0
+    assert any(info.k) == any(info.p) == bool(fovy), 'zero is how ROS says uncalibrated'
+    (values,) = ({v.key: v.value for v in s.values} for s in reports[-1].status)
+    assert values['calibration'].startswith(told)

@@ -137,8 +137,15 @@ def core_image(msg: ImageMsg, stamp: float, sequence: int) -> Image:
     return Image(stamp=stamp, pixels=pixels, frame_id=msg.header.frame_id, sequence=sequence)
 
 
-def camera_info(calibration: Intrinsics, width: int, height: int) -> CameraInfo:
-    """Return calibration as a CameraInfo without a header."""
+def camera_info(calibration: Intrinsics | None, width: int, height: int) -> CameraInfo:
+    """
+    Return calibration as a CameraInfo without a header.
+
+    :param calibration: None for a camera without one: all of K, R and P are zero then, by which
+        ROS knows an uncalibrated camera.
+    """
+    if calibration is None:
+        return CameraInfo(width=width, height=height)
     matrix = camera_matrix(calibration)
     info = CameraInfo(width=width, height=height, distortion_model='plumb_bob')
     info.d = list(calibration.distortion)
