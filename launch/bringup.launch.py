@@ -26,7 +26,7 @@ from lifecycle_msgs.msg import Transition
 
 from launch import LaunchDescription
 from vla_control.runtime.options import fleet, launch_arguments
-from vla_control.runtime.wiring import describe, RESPAWNS
+from vla_control.runtime.wiring import describe_fleet, RESPAWNS
 
 
 def generate_launch_description():
@@ -43,7 +43,7 @@ def generate_launch_description():
 
 def bring_up(context):
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in launch_arguments()}
-    return [action for options in fleet(given) for action in bring_up_one(describe(options))]
+    return [action for graph in describe_fleet(fleet(given)) for action in bring_up_one(graph)]
 
 
 def bring_up_one(graph):

@@ -61,11 +61,11 @@ def patient(spec):
     parts = {side: patient(part) for side, part in spec.parts.items()}
     safety = replace(
         spec.safety,
-        feedback_stop=0.6,
+        feedback_stop=0.5,
         feedback_fault=1.0,
-        command_timeout=0.6,
-        frozen_feedback=2.0,
-        tracking_time=2.0,
+        command_timeout=0.5,
+        frozen_feedback=1.0,
+        tracking_time=1.0,
     )
     return replace(spec, safety=safety, parts=parts)
 

@@ -10,7 +10,6 @@ import sys
 from typing import Annotated, Any, Literal
 
 from rich.console import Console
-from rich.table import Table
 import tyro
 
 from vla_control.core.config import available
@@ -18,8 +17,9 @@ from vla_control.core.errors import VlaControlError
 from vla_control.core.spec import load_robot
 from vla_control.policies.config import policy_of
 from vla_control.runtime.bench.command import BenchOptions, run_bench, Subject
-from vla_control.runtime.evaluate import EpisodeResult, evaluate, Evaluation
+from vla_control.runtime.evaluate import EpisodeResult, evaluate, Evaluation, show
 
+Request = Literal['resume', 'e_stop', 'reset', 'hold', 'home', 'start', 'stop']
 JsonFlag = Annotated[bool, tyro.conf.arg(help='print one JSON object, alone, on stdout')]
 
 
@@ -76,7 +76,7 @@ class Eval(Evaluation):
                 console.print(f'{done}/{config.episodes} {counts}')
 
         report = evaluate(config, progress)
-        emit(report, self.json, lambda: print_evaluation(report))
+        emit(report, self.json, lambda: show(report, Console()))
         return 0
 
 
@@ -174,7 +174,10 @@ class Run:
     """Move only while the topic enable says true: auto (on real hardware), true or false."""
     shadow: bool = False
     """Only compare what the policy asks for with what the arm does; nothing moves."""
+    resume: bool = False
+    """Follow as soon as everything is active; refused on real hardware."""
     log_level: str = 'info'
+    """debug, info, warn, error or fatal."""
 
     def run(self) -> int:
         """Run until interrupted."""
@@ -191,9 +194,36 @@ class Run:
             'cameras': ','.join(self.cameras),
             'require_enable': self.require_enable,
             'shadow': str(self.shadow).lower(),
+            'resume': str(self.resume).lower(),
             'log_level': self.log_level,
         }
-        return run_graph(*fleet(given))
+        return run_graph(*fleet(given), resume=_resume)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """
+    Ask a running robot for something, as ros2 service call does.
+
+    resume: follow chunks. hold: come to rest and hold. e_stop: stop at once, and latch.
+    reset: leave that stop, without motion. home: find the zero of a gripper that needs it.
+    start, stop: ask the policy, or ask it no more.
+    """
+
+    request: tyro.conf.Positional[Request]
+    namespace: str = ''
+    """Of the robot's nodes."""
+    timeout: float = 5.0
+    """[s] to find the node, and again for its answer."""
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Call it; the exit status is 0 when it was done, 1 when the robot refused."""
+        from vla_control.nodes.call import call_request
+
+        done, message = call_request(self.request, self.namespace, self.timeout)
+        emit({'done': done, 'message': message}, self.json, lambda: print(message))
+        return 0 if done else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +260,7 @@ class Check:
 COMMANDS: dict[str, Any] = {
     'demo': Demo,
     'run': Run,
+    'call': Call,
     'train': Train,
     'eval': Eval,
     'bench': Bench,
@@ -245,19 +276,10 @@ def emit(report: dict[str, Any], as_json: bool, show: Callable[[], None]) -> Non
         show()
 
 
-def print_evaluation(report: dict[str, Any]) -> None:
-    """Print an evaluation as a table."""
-    low, high = report['interval']
-    table = Table('task', 'phrasing', 'episodes', 'success', '95 % interval', 'wrong object')
-    table.add_row(
-        report['task'],
-        report['phrasing'],
-        str(report['episodes']),
-        f'{report["success_rate"]:.3f}',
-        f'{low:.3f} - {high:.3f}',
-        f'{report["wrong_object_rate"]:.3f}',
-    )
-    Console().print(table)
+def _resume(namespace: str) -> str:
+    from vla_control.nodes.call import resume
+
+    return resume(namespace)
 
 
 def main(args: list[str] | None = None) -> int:

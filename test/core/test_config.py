@@ -58,6 +58,18 @@ def test_home_outside_the_limits_is_refused(plain):
         parse(RobotSpec, plain, 'openarm.yaml')
 
 
+def test_home_within_the_margin_of_a_stop_is_refused(plain):
+    plain['home'][3] = 0.01
+    with pytest.raises(ConfigError, match=r'joint4 is 0\.01, outside its soft limits \[0\.02, '):
+        parse(RobotSpec, plain, 'openarm.yaml')
+
+
+def test_a_margin_that_leaves_a_joint_no_range_is_refused(plain):
+    plain['joints'][5] |= {'lower': -0.015, 'upper': 0.02}
+    with pytest.raises(ConfigError, match=r'joint6 may move.*margin 0\.02.*below 0\.0175 rad'):
+        parse(RobotSpec, plain, 'openarm.yaml')
+
+
 def test_a_joint_given_twice_is_refused(plain):
     plain['joints'][1]['name'] = plain['joints'][0]['name']
     with pytest.raises(ConfigError, match='joints given twice'):

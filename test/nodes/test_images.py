@@ -4,6 +4,7 @@
 
 from array import array
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,17 @@ def test_an_image_comes_back_as_it_went(encoding):
     msg = images.image_to_msg(image, 12.25, 'front', encoding)
     assert (msg.header.stamp.sec, msg.header.stamp.nanosec) == (12, 250_000_000)
     np.testing.assert_array_equal(images.image_from_msg(msg), image)
+
+
+def test_a_compressed_picture_decodes_to_the_same_colours():
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, :32], image[:, 32:] = (250, 20, 10), (10, 30, 240)
+    msg = images.compressed_to_msg(image, 12.25, 'front')
+    assert (msg.header.stamp.sec, msg.header.stamp.nanosec) == (12, 250_000_000)
+    assert msg.header.frame_id == 'front'
+    assert msg.format == 'rgb8; jpeg compressed bgr8', 'what image_transport tells decoders by'
+    bgr = cv2.imdecode(np.frombuffer(msg.data, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(bgr[:, :, ::-1].astype(int) - image.astype(int)).mean() < 3.0
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', '16UC1', '32FC1'])

@@ -28,7 +28,7 @@ def robot(domain):
     arm = {**spec.bus['arm_sdk'], 'weight_ramp': 0.2, 'release_hold': 0.1}
     domains = {**spec.bus['domain'], 'sim': domain}
     # A busy machine is late; what counts here is that everything passes through DDS.
-    safety = replace(spec.safety, feedback_stop=1.0, feedback_fault=2.0)
+    safety = replace(spec.safety, feedback_stop=0.5, feedback_fault=1.0)
     return replace(spec, bus={**spec.bus, 'arm_sdk': arm, 'domain': domains}, safety=safety)
 
 

@@ -12,9 +12,10 @@ import time
 import pytest
 import yaml
 
+from vla_control.cli import main
 from vla_control.core.errors import VlaControlError
 from vla_control.runtime.commands import node_command
-from vla_control.runtime.runner import end_processes, GraphProcesses
+from vla_control.runtime.runner import end_processes, GraphProcesses, log, run_graph
 from vla_control.runtime.wiring import describe, GraphOptions, RESPAWNS
 
 READY = """
@@ -131,6 +132,60 @@ def test_a_process_that_will_not_end_is_killed(start):
     processes.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.fixture
+def signals():
+    """Give back the signal and log handlers that run_graph sets."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    shown = list(log.handlers)
+    yield
+    log.handlers[:] = shown
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def run_stubs(tmp_path, monkeypatch, resume):
+    """Run a graph whose processes only say they are active; return its nodes by name."""
+    seen = {}
+
+    def command(spec, folder):
+        seen[spec.name] = spec
+        return [sys.executable, '-c', STAY, str(tmp_path), spec.name]
+
+    monkeypatch.setattr('vla_control.runtime.runner.node_command', command)
+    chosen = GraphOptions(policy='hold', hardware='mock', namespace='left', resume=True)
+    assert run_graph(chosen, resume=resume) == 0
+    return seen
+
+
+def test_a_driver_resumes_once_every_node_is_active(tmp_path, monkeypatch, signals):
+    asked = []
+
+    def resume(namespace):
+        asked.append((namespace, lines(tmp_path / 'starts')))
+        signal.raise_signal(signal.SIGINT)
+        return 'READY'
+
+    nodes = run_stubs(tmp_path, monkeypatch, resume)
+    ((namespace, started),) = asked
+    assert namespace == 'left'
+    assert set(started) == set(nodes)
+    assert nodes['driver_node'].parameters['resume_on_activate'] is False, 'it would not wait'
+
+
+def test_a_driver_that_refuses_to_resume_goes_on_holding(tmp_path, monkeypatch, signals, caplog):
+    def resume(namespace):
+        signal.raise_signal(signal.SIGINT)
+        raise VlaControlError('the enabling device is not held')
+
+    run_stubs(tmp_path, monkeypatch, resume)
+    assert 'not resumed: the enabling device is not held' in caplog.text
+
+
+def test_real_hardware_is_not_run_with_resume(capsys):
+    assert main(['run', '--hardware', 'real', '--resume']) == 2
+    assert 'real hardware never starts to move by itself' in capsys.readouterr().err
 
 
 def test_ending_nothing_is_fine():

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from vla_control.cli import main
 from vla_control.core.config import share_path
 from vla_control.core.errors import ConfigError
 from vla_control.runtime.options import launch_arguments
@@ -115,6 +116,7 @@ def test_overrides_come_last():
     ('options', 'message'),
     [
         ({'hardware': 'fake'}, 'choose one of'),
+        ({'log_level': 'verbos'}, r"log_level 'verbos'; choose one of \['debug', 'info', 'warn'"),
         ({'hardware': 'real', 'resume': True}, 'never starts to move by itself'),
         ({'hardware': 'real', 'use_sim_time': True}, 'cannot drive real motors'),
         ({'shadow': True, 'teleop': 'dk1_leader'}, 'shadow mode compares a policy'),
@@ -145,6 +147,18 @@ def test_options_are_read_from_launch_arguments():
     )
     assert options.cameras == ('front', 'wrist')
     assert (options.rviz, options.autostart, options.instruction) == (True, False, '1')
+
+
+def test_a_log_level_is_one_of_those_ros_knows():
+    (argument,) = (a for a in launch_arguments() if a.name == 'log_level')
+    assert argument.choices == ('debug', 'info', 'warn', 'error', 'fatal')
+    for level in argument.choices:
+        assert graph(log_level=level).node('driver_node').log_level == level
+
+
+def test_the_command_line_refuses_an_unknown_log_level(capsys):
+    assert main(['run', '--hardware', 'mock', '--log-level', 'verbos']) == 2
+    assert "log_level 'verbos'" in capsys.readouterr().err
 
 
 def test_the_defaults_of_the_launch_arguments_are_those_of_the_options():

@@ -46,6 +46,14 @@ def test_a_phrasing_both_trained_on_and_unseen_is_an_error(tmp_path):
         load_phrasings(tasks, extra)
 
 
+def test_paraphrases_of_a_task_there_is_not_are_an_error(tmp_path):
+    extra = tmp_path / 'extra.yaml'
+    extra.write_text('touhc: ["feel the {colour} cube"]\n')
+    message = r"extra\.yaml: no task 'touhc' \(did you mean 'touch'\?\); tasks\.yaml has"
+    with pytest.raises(ConfigError, match=message):
+        load_phrasings(extra=extra)
+
+
 @needs_encoder
 def test_the_cache_holds_what_the_encoder_gives(tmp_path):
     path = tmp_path / 'cache.safetensors'

@@ -136,6 +136,11 @@ class CanBus:
         return BusState.CLOSED if self._transport is None else self._transport.state
 
     @property
+    def advice(self) -> str:
+        """What brings the wire back, where there is a real one and the bus is open."""
+        return str(getattr(self._transport, 'advice', ''))
+
+    @property
     def counters(self) -> Mapping[str, int]:
         """
         Count what happened since open().

@@ -72,3 +72,42 @@ class BatchBus(Protocol):
 
         :raises BusError: when the bus is closed or lost.
         """
+
+
+@runtime_checkable
+class AdvisingBus(Protocol):
+    """A FrameBus that knows what a person can do once its wire is lost."""
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence that names the wire."""
+
+
+@runtime_checkable
+class WiredDriver(Protocol):
+    """What a RobotDriver adds where it speaks over wires that can be looked at."""
+
+    @property
+    def wires(self) -> Mapping[str, FrameBus]:
+        """Each bus by the name of the robot, or the part of one, that hangs on it."""
+
+
+_TROUBLES = {
+    BusState.BUS_OFF: 'the CAN controller has given up after too many errors, and no motor hears '
+    'the driver; look at plugs, at the 120 ohm at both ends and at the bit rates of the motors',
+    BusState.DOWN: 'the interface has been taken down',
+    BusState.MISSING: 'the adapter is gone; plug it in, then start the driver again',
+}
+
+
+def trouble(bus: FrameBus) -> str:
+    """
+    Say why nothing passes a wire and what to do about it; empty where it is up or not open.
+
+    Reads a file on hardware, so not for every tick.
+    """
+    state = bus.state
+    if state not in _TROUBLES:
+        return ''
+    advice = f'. {bus.advice}' if isinstance(bus, AdvisingBus) and bus.advice else ''
+    return f'{state.value}: {_TROUBLES[state]}{advice}'

@@ -49,7 +49,7 @@ class SocketCan:
         self._channel = channel
         self._folder = sysfs / channel
         self._fd = fd
-        self._advice = _bring_up(channel, fd, bitrate, data_bitrate)
+        self.advice = _bring_up(channel, fd, bitrate, data_bitrate)
         self._bus_off = False
         self.errors = 0
         self.enobufs = 0  # frames the full transmit queue did not take
@@ -58,7 +58,7 @@ class SocketCan:
         try:
             self._bus = connect(channel, fd)
         except (OSError, can.CanError) as error:
-            raise BusError(f'cannot open {channel}: {_reason(error)}. {self._advice}') from error
+            raise BusError(f'cannot open {channel}: {_reason(error)}. {self.advice}') from error
 
     @property
     def state(self) -> BusState:
@@ -90,7 +90,7 @@ class SocketCan:
             if code in _NO_ROOM or 'buffer full' in str(error):
                 self.enobufs += 1
                 return
-            raise BusError(f'{self._channel}: {_reason(error)}. {self._advice}') from error
+            raise BusError(f'{self._channel}: {_reason(error)}. {self.advice}') from error
 
     def receive(self, timeout: float) -> list[Frame]:
         """
@@ -108,7 +108,7 @@ class SocketCan:
                     frames.append(_frame(message))
                 message = self._bus.recv(0.0)
         except (OSError, can.CanError) as error:
-            raise BusError(f'{self._channel}: {_reason(error)}. {self._advice}') from error
+            raise BusError(f'{self._channel}: {_reason(error)}. {self.advice}') from error
         return frames
 
     def close(self) -> None:
@@ -126,15 +126,15 @@ class SocketCan:
         if not self._folder.is_dir():
             raise BusError(
                 f'there is no interface {self._channel}; is the adapter plugged in, and is it '
-                f'not named differently (`ip link show type can`)? Then: {self._advice}'
+                f'not named differently (`ip link show type can`)? Then: {self.advice}'
             )
         if self.state is not BusState.UP:
-            raise BusError(f'{self._channel} is down. {self._advice}')
+            raise BusError(f'{self._channel} is down. {self.advice}')
         mtu = int((self._folder / 'mtu').read_text())
         if self._fd and mtu < _FD_MTU:
             raise BusError(
                 f'{self._channel} is set up for classic CAN (mtu {mtu}) but bus.fd is true. '
-                f'{self._advice}, or set bus.fd: false'
+                f'{self.advice}, or set bus.fd: false'
             )
 
 

@@ -115,6 +115,13 @@ class SerialCan:
         return self._port.state if self._opened else BusState.CLOSED
 
     @property
+    def advice(self) -> str:
+        """What brings the adapter back."""
+        return (
+            f'`ls -l /dev/serial/by-path` shows the adapters there are; this was {self._port.name}'
+        )
+
+    @property
     def counters(self) -> Mapping[str, int]:
         """
         Count what happened since open().

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strict YAML into frozen dataclasses: an unknown, missing or mistyped key is an error."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, MISSING
 from difflib import get_close_matches
 from enum import Enum
@@ -66,7 +66,7 @@ def find_config(folder: str, name: str) -> Path:
     names = available(folder)
     if name not in names:
         raise ConfigError(
-            f'unknown {folder} config {name!r}{_closest(name, names)}; available: {names}'
+            f'unknown {folder} config {name!r}{closest(name, names)}; available: {names}'
         )
     return share_path('config', folder, f'{name}.yaml')
 
@@ -86,6 +86,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
+def closest(name: str, names: Sequence[str]) -> str:
+    """Return a question after the most similar name, for the end of a message; empty if none."""
+    match = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f' (did you mean {match[0]!r}?)' if match else ''
+
+
 def parse(kind: type[T], data: Any, where: str) -> T:
     """
     Build a dataclass from plain data, checking every key and type.
@@ -101,7 +107,7 @@ def parse(kind: type[T], data: Any, where: str) -> T:
     for key in data:
         if key not in known:
             raise ConfigError(
-                f'{where}: unknown key {key!r}{_closest(str(key), list(known))}; '
+                f'{where}: unknown key {key!r}{closest(str(key), list(known))}; '
                 f'known keys: {sorted(known)}'
             )
     missing = [
@@ -127,7 +133,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         names = [str(m.value) for m in hint]
         if value not in names:
             raise ConfigError(
-                f'{where}: {value!r} is not one of {names}{_closest(str(value), names)}'
+                f'{where}: {value!r} is not one of {names}{closest(str(value), names)}'
             )
         return hint(value)
     if origin is tuple:
@@ -163,11 +169,6 @@ def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
         return value
     name = getattr(hint, '__name__', str(hint))
     raise ConfigError(f'{where}: expected {name}, got {value!r} ({type(value).__name__})')
-
-
-def _closest(name: str, names: list[str]) -> str:
-    match = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f' (did you mean {match[0]!r}?)' if match else ''
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

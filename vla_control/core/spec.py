@@ -3,7 +3,7 @@
 """RobotSpec: the one place of a robot's limits, gains, motors and safety numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 import math
@@ -14,6 +14,10 @@ import numpy as np
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats, frozen_floats
+from vla_control.core.safety_spec import check_safety, SafetySpec
+from vla_control.core.urdf_args import check_urdf_args
+
+__all__ = ['JointKind', 'JointSpec', 'RobotSpec', 'SafetySpec', 'load_robot']
 
 
 class JointKind(Enum):
@@ -38,30 +42,6 @@ class JointSpec:
     kp: float  # [N·m/rad] stiffness; 0 where the motor's own position loop holds it
     kd: float  # [N·m·s/rad] damping
     motor: dict[str, Any]  # the driver's own section, checked by the driver
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetySpec:
-    """The numbers of the safety invariants."""
-
-    position_margin: float  # [rad] soft limit inside the mechanical stop, arm joints
-    chunk_jump: float  # [rad] largest distance of a chunk's first due point from the plan
-    chunk_timeout: float  # [s] without a chunk before HOLD latches
-    command_timeout: float  # [s] without a joint command before the driver stops
-    enable_timeout: float  # [s] without the enabling device before the driver stops
-    feedback_stop: float  # [s] oldest motor answer before the driver ramps to rest
-    feedback_fault: float  # [s] oldest motor answer before FAULT
-    frozen_feedback: float  # [s] of identical raw feedback in motion before FAULT
-    image_timeout: float  # [s] oldest image a policy may be asked about
-    tracking_warning: float  # [rad] reported
-    tracking_stop: float  # [rad] FAULT when exceeded for tracking_time
-    tracking_time: float  # [s]
-    temperature_warning: float  # [deg C]
-    temperature_stop: float  # [deg C]
-    gain_ramp: float  # [s] from zero to full gains after enabling
-    authority_ramp: float  # [s] from 20 % to 100 % of the velocity limit after resume
-    motor_watchdog: float  # [s] of silence before the motors stop by themselves
-    future_stamp: float  # [s] a chunk may be stamped ahead of now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +72,11 @@ class RobotSpec:
             raise ConfigError(
                 f'{self.name}: home has {len(self.home)} values for {len(self.joints)} joints'
             )
-        for joint, home in zip(self.joints, self.home, strict=True):
-            _check_joint(self.name, joint, home)
         if not 0.0 < self.control_rate < math.inf:
             raise ConfigError(f'{self.name}: control_rate {self.control_rate} must be > 0 Hz')
-        for entry in fields(self.safety):
-            value = getattr(self.safety, entry.name)
-            if not 0.0 <= value < math.inf:
-                raise ConfigError(
-                    f'{self.name}: safety.{entry.name} is {value}, must be a finite number >= 0'
-                )
+        check_safety(self.safety, self.control_rate, self.name)
+        for joint, home in zip(self.joints, self.home, strict=True):
+            _check_joint(self.name, joint, home, self.safety.position_margin)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -195,8 +170,11 @@ def load_robot(name: str) -> RobotSpec:
 def _build(data: dict[str, Any], where: str) -> RobotSpec:
     data = _prefixed(_extended(data, where, ()))
     if 'parts' not in data:
-        return parse(RobotSpec, data, where)
+        spec = parse(RobotSpec, data, where)
+        check_urdf_args(spec.urdf, spec.urdf_args, where)
+        return spec
     own = parse(_Composition, data, where)
+    check_urdf_args(own.urdf, own.urdf_args, where)
     parts = {
         side: load_robot(part)
         if isinstance(part, str)
@@ -280,7 +258,7 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _check_joint(robot: str, joint: JointSpec, home: float) -> None:
+def _check_joint(robot: str, joint: JointSpec, home: float, margin: float) -> None:
     for key in ('lower', 'upper', 'velocity', 'acceleration', 'jerk', 'effort', 'kp', 'kd'):
         # A limit that is no number is never exceeded: every comparison with it is false.
         if not math.isfinite(getattr(joint, key)):
@@ -291,10 +269,19 @@ def _check_joint(robot: str, joint: JointSpec, home: float) -> None:
         raise ConfigError(
             f'{robot}: {joint.name}: lower {joint.lower} must be below upper {joint.upper}'
         )
-    if not joint.lower <= home <= joint.upper:
+    inside = 0.0 if joint.kind is JointKind.GRIPPER else margin
+    lower, upper = joint.lower + inside, joint.upper - inside
+    if not lower < upper:
         raise ConfigError(
-            f'{robot}: home of {joint.name} is {home}, outside its limits '
-            f'[{joint.lower}, {joint.upper}]'
+            f'{robot}: {joint.name} may move within [{joint.lower}, {joint.upper}], and '
+            f'safety.position_margin {margin} leaves nothing of that; it must be below '
+            f'{(joint.upper - joint.lower) / 2.0:g} rad'
+        )
+    if not lower <= home <= upper:
+        raise ConfigError(
+            f'{robot}: home of {joint.name} is {home}, outside its soft limits '
+            f'[{lower:g}, {upper:g}], which are {inside:g} inside its stops '
+            '(safety.position_margin)'
         )
     for key in ('velocity', 'acceleration', 'jerk', 'effort'):
         if getattr(joint, key) <= 0.0:

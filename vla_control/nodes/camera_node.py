@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from vla_control.cameras.config import load_camera
@@ -31,6 +31,7 @@ READ = 0.1  # [s] longest wait for a frame
 AGAIN = 0.5  # [s] between attempts to open a device
 PATIENCE = 5.0  # [s] without a frame before it is complained about
 JOIN = 3.0  # [s] for the thread to end
+UNCALIBRATED = 'uncalibrated: give its intrinsics or fovy in config/cameras'
 
 
 class CameraNode(ManagedNode):
@@ -64,15 +65,18 @@ class CameraNode(ManagedNode):
         self._images = self.create_publisher(
             ImageMsg, f'{base}/image_raw', qos.writer('camera/<name>/image_raw')
         )
+        compressed = f'{base}/image_raw/compressed'
+        self._compressed = self.create_publisher(
+            CompressedImage, compressed, qos.writer('camera/<name>/image_raw/compressed')
+        )
         self._infos = self.create_publisher(
             CameraInfo, f'{base}/camera_info', qos.writer('camera/<name>/camera_info')
         )
-        self._entities.callback(self.destroy_publisher, self._images)
-        self._entities.callback(self.destroy_publisher, self._infos)
+        for publisher in (self._images, self._compressed, self._infos):
+            self._entities.callback(self.destroy_publisher, publisher)
         calibration = self._calibration()
-        self._info: CameraInfo | None = None
-        if calibration is not None:
-            self._info = images.camera_info(calibration, self.source.width, self.source.height)
+        self._calibrated = calibration is not None
+        self._info = images.camera_info(calibration, self.source.width, self.source.height)
 
     def activate(self) -> None:
         """Start to read."""
@@ -111,6 +115,7 @@ class CameraNode(ManagedNode):
             'frames': self._frames,
             'rate [Hz]': rate,
             'age [ms]': (now - self._newest) * 1e3,
+            'calibration': 'known' if self._calibrated else UNCALIBRATED,
         }
         return [Report(name=self.config.name, level=level, message=message, values=values)]
 
@@ -155,10 +160,13 @@ class CameraNode(ManagedNode):
     def _publish(self, frame: Image) -> None:
         msg = images.image_to_msg(frame.pixels, frame.stamp, frame.frame_id, 'rgb8')
         self._images.publish(msg)
-        if self._info is not None:
-            self._info.header.stamp = to_msg(frame.stamp)
-            self._info.header.frame_id = frame.frame_id
-            self._infos.publish(self._info)
+        self._info.header.stamp = to_msg(frame.stamp)
+        self._info.header.frame_id = frame.frame_id
+        self._infos.publish(self._info)
+        if self._compressed.get_subscription_count():  # encoding costs milliseconds
+            self._compressed.publish(
+                images.compressed_to_msg(frame.pixels, frame.stamp, frame.frame_id)
+            )
         self._frames += 1
         self._newest = time.monotonic()
 

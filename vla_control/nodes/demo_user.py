@@ -17,13 +17,13 @@ from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_control.core.errors import VlaControlError
 from vla_control.core.messages import ActionChunk, Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.nodes import convert, qos
+from vla_control.nodes.call import call_trigger
 from vla_control.nodes.spinner import Spinner
 from vla_control.nodes.stamps import seconds, StampClock
 from vla_control.runtime.demo import EpisodeRow
@@ -100,16 +100,7 @@ class DemoUser(Node):
         :returns: its message.
         :raises VlaControlError: when it is missing, late, or says no.
         """
-        client = self.create_client(Trigger, service)
-        try:
-            if not self.spin_until(client.service_is_ready, SERVICE):
-                raise VlaControlError(f'no service {service} in the graph')
-            future = client.call_async(Trigger.Request())
-            if not self.spin_until(future.done, SERVICE):
-                raise VlaControlError(f'{service} did not answer within {SERVICE} s')
-            answer = future.result()
-        finally:
-            self.destroy_client(client)
+        answer = call_trigger(self, self.spin_until, service, SERVICE)
         if not answer.success:
             raise VlaControlError(f'{service}: {answer.message}')
         return str(answer.message)

@@ -20,8 +20,9 @@ from vla_control.core.protocols import HomingDriver, RobotDriver
 from vla_control.core.realtime import prepare_process
 from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot, RobotSpec
-from vla_control.nodes import commanders, convert, driver_reports, qos
+from vla_control.nodes import commanders, convert, qos
 from vla_control.nodes.diagnostics import Report
+from vla_control.nodes.driver_reports import DriverReports
 from vla_control.nodes.emergency_stop import EmergencyStop
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.robots.description import robot_urdf
@@ -86,6 +87,7 @@ class DriverNode(ManagedNode):
         self.controller = RobotController(
             self.spec, driver, self._log, require_enable=self._needs_enable()
         )
+        self._reports = DriverReports(self.spec, driver)
         self.controller.configure(self.clock.now())
         self._create_entities()
 
@@ -147,8 +149,8 @@ class DriverNode(ManagedNode):
         if self.controller is None:
             return []
         return [
-            *driver_reports.reports(
-                self.spec, self.controller.snapshot, self.loop, self.clock.now(), self._refused
+            *self._reports.of(
+                self.controller.snapshot, self.loop, self.clock.now(), self._refused
             ),
             commanders.report(self, 'joint_command', self._rivals),
         ]

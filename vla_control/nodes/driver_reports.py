@@ -5,36 +5,41 @@
 import numpy as np
 
 from vla_control.core.messages import RobotState
+from vla_control.core.protocols import RobotDriver
 from vla_control.core.spec import RobotSpec
+from vla_control.nodes.bus_report import BusWatch
 from vla_control.nodes.diagnostics import Level, loop_report, Report
 from vla_control.runtime.control import ControlSnapshot
 from vla_control.runtime.loop import ControlLoop
 from vla_control.safety.supervisor import Mode
 
 
-def reports(
-    spec: RobotSpec,
-    snapshot: ControlSnapshot,
-    loop: ControlLoop | None,
-    now: float,
-    refused: int,
-) -> list[Report]:
-    """
-    Return the mode, the loop, the bus and every motor.
+class DriverReports:
+    """All reports of one driver; the bus is compared with the last report."""
 
-    :param now: [s] on the clock of the snapshot.
-    :param refused: joint commands that were no commands for this robot.
-    """
-    found = [_mode(snapshot, refused)]
-    if loop is not None:
-        found.append(loop_report(loop.statistics(), spec.dt, loop.failure is not None))
-    state = snapshot.measured
-    if state is None:
+    def __init__(self, spec: RobotSpec, driver: RobotDriver) -> None:
+        """Begin with nothing reported."""
+        self._spec = spec
+        self._bus = BusWatch(driver)
+
+    def of(
+        self, snapshot: ControlSnapshot, loop: ControlLoop | None, now: float, refused: int
+    ) -> list[Report]:
+        """
+        Return the mode, the loop, the bus and every motor.
+
+        :param now: [s] on the clock of the snapshot.
+        :param refused: joint commands that were no commands for this robot.
+        """
+        spec, state = self._spec, snapshot.measured
+        found = [_mode(snapshot, refused)]
+        if loop is not None:
+            found.append(loop_report(loop.statistics(), spec.dt, loop.failure is not None))
+        found.append(self._bus.report({} if state is None else state.bus, now))
+        if state is not None:
+            stale = now - snapshot.time
+            found += [_motor(spec, state, index, stale) for index in range(len(spec.joints))]
         return found
-    stale = now - snapshot.time
-    found.append(_bus(state))
-    found += [_motor(spec, state, index, stale) for index in range(len(spec.joints))]
-    return found
 
 
 def _mode(snapshot: ControlSnapshot, refused: int) -> Report:
@@ -54,16 +59,6 @@ def _mode(snapshot: ControlSnapshot, refused: int) -> Report:
             'limited share': snapshot.limited / total if total else 0.0,
             'joint commands refused': refused,
         },
-    )
-
-
-def _bus(state: RobotState) -> Report:
-    errors = state.bus.get('errors', 0)
-    return Report(
-        name='bus',
-        level=Level.WARN if errors else Level.OK,
-        message=f'{errors} errors' if errors else 'no errors',
-        values=dict(state.bus),
     )
 
 

@@ -71,6 +71,7 @@ class DamiaoArm:
         """
         self._spec = spec
         self._bus = bus
+        self.wires = {spec.name: bus}  # for people to be told of, see buses/frames.py
         self._dynamics = dynamics
         self._clock = clock
         self._descent = descent

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from vla_control.buses.frames import WiredDriver
 from vla_control.core.errors import BusError, CodecError, RobotError
 from vla_control.core.messages import frozen_floats, JointCommand, RobotState
 from vla_control.core.protocols import Clock, HomingDriver, HomingReport, RobotDriver
@@ -82,6 +83,8 @@ class Pair:
         self._spec = spec
         self._clock = clock
         self._drivers = tuple(drivers.values())
+        wired = [d.wires for d in self._drivers if isinstance(d, WiredDriver)]
+        self.wires = {name: bus for wires in wired for name, bus in wires.items()}
         self._open: set[int] = set()  # parts that are connected
 
     def connect(self, now: float) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Success rates of a policy over fresh seeds, in lockstep virtual time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 import multiprocessing
@@ -10,6 +10,8 @@ import os
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from vla_control.core.errors import VlaControlError
 from vla_control.core.spec import load_robot
@@ -188,3 +190,18 @@ def _start_worker(config: Evaluation) -> None:
 
 def _run_in_worker(seed: int) -> EpisodeResult:
     return _worker[0].run(seed)
+
+
+def show(report: Mapping[str, Any], console: Console) -> None:
+    """Print a report as a table."""
+    low, high = report['interval']
+    table = Table('task', 'phrasing', 'episodes', 'success', '95 % interval', 'wrong object')
+    table.add_row(
+        report['task'],
+        report['phrasing'],
+        str(report['episodes']),
+        f'{report["success_rate"]:.3f}',
+        f'{low:.3f} - {high:.3f}',
+        f'{report["wrong_object_rate"]:.3f}',
+    )
+    console.print(table)

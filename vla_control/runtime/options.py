@@ -12,6 +12,7 @@ from vla_control.runtime.parameters import check_names, PARAMETERS, Value
 
 HARDWARE = ('real', 'sim', 'mock')
 REQUIRE_ENABLE = ('auto', 'true', 'false')
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 _DESCRIPTIONS = {
     'robot': 'name in config/robots, or a YAML file; several with commas between',
     'hardware': 'real motors, simulated motors on the same bus, or an ideal mirror',
@@ -27,7 +28,7 @@ _DESCRIPTIONS = {
     'resume': 'follow chunks without waiting for driver_node/resume; refused on real hardware',
     'require_enable': 'move only while the topic enable says true; auto: on real hardware',
     'shadow': 'only compare what the policy asks for with what the arm does; nothing moves',
-    'log_level': 'debug, info, warn, error or fatal',
+    'log_level': 'least severity of the messages that are shown',
     'params_file': 'YAML with parameters that override all others',
 }
 _PER_ROBOT = ('robot', 'policy', 'teleop')
@@ -35,6 +36,7 @@ _RENAMED = {'launch_rviz': 'rviz'}
 _CHOICES = {
     'hardware': HARDWARE,
     'require_enable': REQUIRE_ENABLE,
+    'log_level': LOG_LEVELS,
     **dict.fromkeys(
         ('launch_rviz', 'use_sim_time', 'autostart', 'resume', 'shadow'), ('true', 'false')
     ),
@@ -59,7 +61,7 @@ class GraphOptions:
     use_sim_time: bool = False
     rviz: bool = False
     rviz_config: str = ''
-    log_level: str = 'info'
+    log_level: str = 'info'  # one of LOG_LEVELS
     params_file: str = ''
     robot_state_publisher: bool = True  # False where ROS is not installed system-wide
     overrides: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)  # by executable
@@ -93,12 +95,13 @@ class GraphOptions:
 
         :raises ConfigError: saying what would be right.
         """
-        if self.hardware not in HARDWARE:
-            raise ConfigError(f'hardware {self.hardware!r}; choose one of {list(HARDWARE)}')
-        if self.require_enable not in REQUIRE_ENABLE:
-            raise ConfigError(
-                f'require_enable {self.require_enable!r}; choose one of {list(REQUIRE_ENABLE)}'
-            )
+        for name, given, choices in (
+            ('hardware', self.hardware, HARDWARE),
+            ('require_enable', self.require_enable, REQUIRE_ENABLE),
+            ('log_level', self.log_level, LOG_LEVELS),
+        ):
+            if given not in choices:
+                raise ConfigError(f'{name} {given!r}; choose one of {list(choices)}')
         if self.hardware == 'real' and self.resume:
             raise ConfigError(
                 'real hardware never starts to move by itself; leave `resume` off and call the '

@@ -257,7 +257,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
 }
 
 # What rclpy declares or reads by itself.
-_BUILT_IN = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
+BUILT_IN = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
 
 
 def check_names(executable: str, given: 'list[str]') -> None:
@@ -272,7 +272,7 @@ def check_names(executable: str, given: 'list[str]') -> None:
     own = [p.name for p in PARAMETERS[executable]]
     known = {p.name for table in PARAMETERS.values() for p in table}
     for name in given:
-        if name in known or name.startswith(_BUILT_IN):
+        if name in known or name.startswith(BUILT_IN):
             continue
         match = get_close_matches(name, own, n=1, cutoff=0.5) or get_close_matches(
             name, sorted(known), n=1, cutoff=0.5

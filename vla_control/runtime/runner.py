@@ -21,7 +21,7 @@ from typing import Self
 from vla_control.core.errors import VlaControlError
 from vla_control.runtime.commands import file_name, installed, node_command
 from vla_control.runtime.options import GraphOptions
-from vla_control.runtime.wiring import describe, Graph, NodeSpec, RESPAWNS
+from vla_control.runtime.wiring import describe_fleet, Graph, NodeSpec, RESPAWNS
 
 READY = b'READY=1'  # systemd's word for it, sent by nodes/lifecycle.py
 STARTING = 120.0  # [s] for a node to become active; policies load networks
@@ -212,13 +212,18 @@ class GraphProcesses:
         return Path(self._folder.name) / f'{file_name(spec)}.sock'
 
 
-def run_graph(*fleet: GraphOptions) -> int:
+def run_graph(*fleet: GraphOptions, resume: Callable[[str], str]) -> int:
     """
     Run a graph, or several in namespaces of their own, until Ctrl-C or a vital node ends.
 
+    :param resume: has the driver in a namespace follow and returns what it says; called for each
+        robot whose options ask for it, once every node is active: a driver that resumed by
+        itself would lie in wait while its policy still loads, and miss a stop in between.
     :returns: exit status, 0 when it was asked to end.
     :raises ConfigError: when the options are wrong.
     """
+    for options in fleet:
+        options.check()
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter('vla-control: %(message)s'))
@@ -227,12 +232,18 @@ def run_graph(*fleet: GraphOptions) -> int:
     publisher = installed('robot_state_publisher', 'robot_state_publisher')
     if not publisher:
         log.info('robot_state_publisher is not installed: the driver publishes the description')
-    graphs = [
-        describe(
-            replace(options, autostart=True, robot_state_publisher=bool(publisher), rviz=False)
-        )
-        for options in fleet
-    ]
+    graphs = describe_fleet(
+        [
+            replace(
+                options,
+                autostart=True,
+                robot_state_publisher=bool(publisher),
+                rviz=False,
+                resume=False,
+            )
+            for options in fleet
+        ]
+    )
     stop = _Stop()
     with GraphProcesses(graphs) as processes:
         try:
@@ -240,6 +251,8 @@ def run_graph(*fleet: GraphOptions) -> int:
                 processes.look(LOOK)
             if not stop.asked:
                 log.info('%s is up; Ctrl-C ends it', _title(graphs))
+                for namespace in (options.namespace for options in fleet if options.resume):
+                    _follow(resume, namespace)
             while not stop.asked:
                 processes.look(LOOK)
         except VlaControlError as error:
@@ -262,6 +275,14 @@ def end_processes(
         for process in alive:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))
+
+
+def _follow(resume: Callable[[str], str], namespace: str) -> None:
+    """Have a driver follow; one that refuses goes on holding, and says why."""
+    try:
+        log.info('%s', resume(namespace))
+    except VlaControlError as error:
+        log.error('not resumed: %s', error)
 
 
 class _Stop:

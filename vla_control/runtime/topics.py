@@ -60,6 +60,16 @@ def topics(control_rate: float, cameras: tuple[str, ...] = ('<name>',)) -> tuple
     for name in cameras:
         ends = ((CAMERA,), (POLICY,))
         found.append(topic(f'camera/{name}/image_raw', image, ends, STREAM, NEWEST))
+        # Where image_transport looks for it; only made while somebody subscribes.
+        found.append(
+            topic(
+                f'camera/{name}/image_raw/compressed',
+                'sensor_msgs/msg/CompressedImage',
+                ((CAMERA,), ()),
+                STREAM,
+                NEWEST,
+            )
+        )
         found.append(
             topic(
                 f'camera/{name}/camera_info',

@@ -6,9 +6,10 @@ The description of the graph: its nodes, their parameters, and the topics betwee
 Launch files turn it into launch actions, ``vla-control run`` into processes, tests read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import os
+from pathlib import Path
 from types import MappingProxyType
 
 from vla_control.cameras.config import load_camera
@@ -19,6 +20,7 @@ from vla_control.robots.description import robot_urdf, root_link
 from vla_control.robots.dk1_leader import load_leader
 from vla_control.runtime.options import GraphOptions
 from vla_control.runtime.parameters import PARAMETERS, Value
+from vla_control.runtime.params_file import check_params_file
 from vla_control.runtime.topics import (
     CAMERA,
     DRIVER,
@@ -31,7 +33,7 @@ from vla_control.runtime.topics import (
     TopicSpec,
 )
 
-__all__ = ['Graph', 'GraphOptions', 'NodeSpec', 'describe', 'environment']
+__all__ = ['Graph', 'GraphOptions', 'NodeSpec', 'describe', 'describe_fleet', 'environment']
 
 RESPAWNS = 5  # times in a row a node is started again
 RVIZ_CAMERAS = ('front', 'wrist')  # shown by config/vla_control.rviz
@@ -96,10 +98,27 @@ class Graph:
 
 def describe(options: GraphOptions) -> Graph:
     """
-    Spell out the nodes and topics of a options.
+    Spell out the nodes and topics of what a user chose.
 
     :raises ConfigError: when a choice is unknown or two choices exclude each other.
     """
+    return describe_fleet((options,))[0]
+
+
+def describe_fleet(fleet: Sequence[GraphOptions]) -> tuple[Graph, ...]:
+    """
+    Spell out the graphs of several robots that are started together.
+
+    :raises ConfigError: when a choice is unknown or two choices exclude each other.
+    """
+    graphs = tuple(_describe(options) for options in fleet)
+    nodes = {node.path: node.executable for graph in graphs for node in graph.nodes}
+    for file in {options.params_file for options in fleet if options.params_file}:
+        check_params_file(Path(file), nodes)
+    return graphs
+
+
+def _describe(options: GraphOptions) -> Graph:
     robot = load_robot(options.robot)
     options.check()
     cameras = options.cameras or robot.cameras

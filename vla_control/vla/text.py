@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from vla_control.core.config import load_yaml, share_path
+from vla_control.core.config import closest, load_yaml, share_path
 from vla_control.core.errors import ConfigError, PolicyError
 
 WIDTH = 384  # of the sentence embedding
@@ -68,10 +68,19 @@ def load_phrasings(tasks: Path | None = None, extra: Path | None = None) -> Phra
 
     :param tasks: a YAML file with ``tasks.<task>.train``, ``.unseen`` and ``colours``.
     :param extra: a YAML file ``<task>: [templates]``; the one this package ships if None.
-    :raises ConfigError: when a phrasing is both trained on and kept for evaluation.
+    :raises ConfigError: when a phrasing is both trained on and kept for evaluation, or asks for
+        a task that is not there.
     """
     content = load_yaml(tasks or share_path(*TASKS))
-    more = load_yaml(extra or share_path(*EXTRA))
+    more_path = extra or share_path(*EXTRA)
+    more = load_yaml(more_path)
+    for task in more:
+        if task not in content['tasks']:
+            names = list(content['tasks'])
+            raise ConfigError(
+                f'{more_path.name}: no task {task!r}{closest(str(task), names)}; '
+                f'{(tasks or share_path(*TASKS)).name} has {names}'
+            )
     train: dict[str, tuple[str, ...]] = {}
     unseen: dict[str, tuple[str, ...]] = {}
     for task, entry in content['tasks'].items():
