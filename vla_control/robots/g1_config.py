@@ -1,6 +1,6 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ``bus`` and ``motor`` sections of a Unitree G1, and its hardware variants."""
+"""The ``bus`` and ``motor`` sections of a Unitree G1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,35 +20,9 @@ from vla_control.buses.unitree import (
 from vla_control.core.config import parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import RobotSpec
+from vla_control.robots.g1_variants import require_variant, Variant, VARIANTS
 
 WAIST = (12, 13, 14)  # slots: yaw, roll, pitch
-_LOCKED = frozenset({13, 14})
-_SMALL = frozenset({13, 14, 20, 21, 27, 28})  # what a robot of 23 joints lacks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """A hardware variant as LowState_.mode_machine names it."""
-
-    model: str  # of the vendor's URDF
-    missing: frozenset[int] = frozenset()  # slots without a motor
-
-
-VARIANTS = {
-    1: Variant(model='g1_23dof', missing=_SMALL),
-    2: Variant(model='g1_29dof'),
-    3: Variant(model='g1_29dof_lock_waist', missing=_LOCKED),
-    4: Variant(model='g1_23dof_rev_1_0', missing=_SMALL),
-    5: Variant(model='g1_29dof_rev_1_0'),
-    6: Variant(model='g1_29dof_lock_waist_rev_1_0', missing=_LOCKED),
-    10: Variant(model='g1_23dof_mode_10', missing=_SMALL),
-    11: Variant(model='g1_29dof_mode_11'),
-    12: Variant(model='g1_29dof_mode_12', missing=_LOCKED),
-    13: Variant(model='g1_29dof_mode_13'),
-    14: Variant(model='g1_29dof_mode_14', missing=_LOCKED),
-    15: Variant(model='g1_29dof_mode_15'),
-    16: Variant(model='g1_29dof_mode_16', missing=_LOCKED),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,12 +149,7 @@ def g1_motors(spec: RobotSpec, config: G1Config) -> Motors:
             hands.setdefault(side, []).append((i, number))
         else:
             body.append((i, number))
-    missing = sorted(slot for _, slot in body if slot in config.variant.missing)
-    if missing:
-        raise ConfigError(
-            f'{spec.name}: a {config.variant.model} (mode_machine {config.mode_machine}) has no '
-            f'motor in slots {missing}; leave their joints out'
-        )
+    require_variant(spec, ((spec.joints[i], slot) for i, slot in body), config.mode_machine)
     if config.arm_sdk is not None and any(slot < WAIST[0] for _, slot in body):
         raise ConfigError(
             f'{spec.name}: legs (slots 0..11) cannot be moved through {ARM_COMMAND}; use low_level'

@@ -24,7 +24,8 @@ from vla_control.buses.unitree import (
 )
 from vla_control.core.errors import BusError, CodecError
 from vla_control.core.messages import Floats
-from vla_control.robots.g1_config import G1Config, Motors, VARIANTS
+from vla_control.robots.g1_config import G1Config, Motors
+from vla_control.robots.g1_variants import VARIANTS
 
 _TICK_SPAN = 1 << 32
 
