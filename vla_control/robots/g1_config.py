@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ``bus`` and ``motor`` sections of a Unitree G1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vla_control.buses.unitree import (
     ARM_COMMAND,
+    BUTTONS,
     Ends,
     ends,
     HAND_MOTORS,
@@ -23,6 +24,7 @@ from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_variants import require_variant, Variant, VARIANTS
 
 WAIST = (12, 13, 14)  # slots: yaw, roll, pitch
+NO_BUTTONS = ('none',)  # of stop_buttons: the remote control is not to stop the arms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class G1Config:
     mode_machine: int  # a key of VARIANTS
     lenient: bool  # take a checksum and a mode_machine of 0, and expect no services
     wait: float  # [s] longest wait for the robot to be heard of
-    stop_buttons: tuple[str, ...]  # held together on the remote control they stop the arms
+    stop_buttons: tuple[str, ...]  # of BUTTONS; held together they stop the arms, () nothing does
     lowcmd_writers: int  # writers on rt/lowcmd that belong to the robot itself
     limits: Limits
     hands: Hands
@@ -128,7 +130,7 @@ def g1_config(spec: RobotSpec) -> G1Config:
     for key, value in (('hands.rate', config.hands.rate), ('wait', config.wait)):
         if value <= 0.0:
             raise ConfigError(f'{where}.{key}: {value} must be > 0')
-    return config
+    return replace(config, stop_buttons=_stop_buttons(where, config.stop_buttons))
 
 
 def g1_motors(spec: RobotSpec, config: G1Config) -> Motors:
@@ -206,6 +208,22 @@ def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
         ends=topics if role == 'driver' else topics.swapped,
         role=role,
     )
+
+
+def _stop_buttons(where: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check the names; one that no button has would never be held, and stop nothing."""
+    if names == NO_BUTTONS:
+        return ()
+    unknown = sorted(set(names) - set(BUTTONS))
+    if not names or unknown:
+        what = (
+            f'unknown {unknown}' if unknown else 'empty, so the remote control would stop nothing'
+        )
+        raise ConfigError(
+            f'{where}.stop_buttons: {what}; name buttons out of {list(BUTTONS)}, such as [L2, B], '
+            f'or say {list(NO_BUTTONS)} where nothing on the remote control is to stop the arms'
+        )
+    return names
 
 
 def _motor(where: str, section: dict[str, Any]) -> tuple[str, int]:
