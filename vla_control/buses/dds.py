@@ -33,6 +33,7 @@ LOOPBACK = 'lo'
 _BLOCKING = 100_000_000  # [ns] a reliable writer waits for a slow reader at most, as the vendor's
 _SIOCGIFADDR = 0x8915
 _domains: WeakValueDictionary[int, Domain] = WeakValueDictionary()
+_networks: dict[int, tuple[str, str]] = {}  # of _domains: what it was opened on, its configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,8 @@ class DdsConfig:
     def xml(self) -> str:
         """Cyclone's configuration."""
         general = f'<Interfaces><NetworkInterface name="{self.interface}"/></Interfaces>'
-        multicast = self.interface != LOOPBACK if self.multicast is None else self.multicast
         discovery = ''
-        if not multicast:
+        if not self._by_multicast:
             # The loopback interface has no multicast flag, so peers are looked for by address.
             general += '<AllowMulticast>false</AllowMulticast>'
             discovery = (
@@ -72,6 +72,16 @@ class DdsConfig:
                 '<Peers><Peer Address="127.0.0.1"/></Peers></Discovery>'
             )
         return f'<CycloneDDS><Domain><General>{general}</General>{discovery}</Domain></CycloneDDS>'
+
+    @property
+    def network(self) -> str:
+        """What decides whom this bus can meet, in words."""
+        how = 'by multicast' if self._by_multicast else 'by address'
+        return f'interface {self.interface!r}, discovery {how}'
+
+    @property
+    def _by_multicast(self) -> bool:
+        return self.interface != LOOPBACK if self.multicast is None else self.multicast
 
 
 class DdsBus:
@@ -126,6 +136,9 @@ class DdsBus:
         except DDSException as error:
             self.close()
             raise BusError(f'{self.name}: cannot join: {error}') from error
+        except BusError:
+            self.close()
+            raise
         self._counters = dict.fromkeys(COUNTERS, 0)
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -233,11 +246,23 @@ def _check_interface(name: str) -> None:
 
 
 def _domain(config: DdsConfig) -> Domain:
-    # Cyclone configures a domain once per process; a second bus of the process shares it.
-    domain = _domains.get(config.domain)
+    """
+    Return a domain, which Cyclone configures once per process; buses of one domain share it.
+
+    :raises BusError: when it is open on another network, which a second bus would silently join.
+    """
+    number, network = config.domain, (config.network, config.xml)
+    # The error below must not keep the domain alive, so it is looked up after it.
+    if number in _domains and _networks[number] != network:
+        raise BusError(
+            f'DDS domain {number} is open in this process on {_networks[number][0]}; it cannot be '
+            f'opened on {config.network} as well. Give both robots one network, or this one '
+            'another bus.domain or a process of its own'
+        )
+    domain = _domains.get(number)
     if domain is None:
-        domain = Domain(config.domain, config.xml)
-        _domains[config.domain] = domain
+        domain = Domain(number, config.xml)
+        _domains[number], _networks[number] = domain, network
     return domain
 
 
