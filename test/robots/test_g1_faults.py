@@ -54,6 +54,19 @@ FAULTS = {
     'silent body': (wrong('stalled', True), 'no answer for left_shoulder_pitch_joint'),
     'other hardware': (wrong('mode_machine', 6), 'the robot reports mode_machine 6'),
     'hot motor': (wrong('temperature', {25: 90.0}), 'hot: right_elbow_joint'),
+    'hot winding': (
+        wrong('temperature', {25: (40.0, 125.0)}),
+        'winding of right_elbow_joint at 125',
+    ),
+    'hot waist': (
+        wrong('temperature', {13: 90.0}),
+        'casing of motor slot 13 at 90 deg C, limit 85',
+    ),
+    'hot leg': (wrong('temperature', {3: (90.0, 95.0)}), 'casing of motor slot 3 at 90 deg C'),
+    'hot winding of a leg': (
+        wrong('temperature', {9: (60.0, 130.0)}),
+        'winding of motor slot 9 at',
+    ),
     'motor error': (wrong('errors', {18: 0x40}), 'motor of left_elbow_joint reports'),
     'leg error': (wrong('errors', {3: 0x2}), 'motor slot 3 reports error bits 0x2'),
     'battery': (wrong('battery', 12.0), 'battery at 12 percent, least 20'),
@@ -87,11 +100,28 @@ def test_after_a_fault_has_passed_a_reset_takes_the_arms_back_without_a_jump(rob
     assert robot.fastest < SLOW
 
 
-def test_a_warm_motor_is_a_warning(robot):
-    robot.board.faults.temperature = {25: 80.0}
+@pytest.mark.parametrize(
+    ('temperature', 'words'),
+    [
+        ({25: 80.0}, 'hot: right_elbow_joint (80 deg C)'),
+        ({25: (60.0, 115.0)}, 'winding of right_elbow_joint at 115 deg C, limit 120'),
+        ({13: 80.0}, 'casing of motor slot 13 at 80 deg C, limit 85'),
+        ({4: (60.0, 112.0)}, 'winding of motor slot 4 at 112 deg C, limit 120'),
+    ],
+)
+def test_a_warm_motor_is_a_warning(robot, temperature, words):
+    robot.board.faults.temperature = temperature
     snapshot = robot.live(0.1)
     assert snapshot.mode is Mode.RUN
-    assert 'hot: right_elbow_joint' in snapshot.warnings[0]
+    assert len(snapshot.warnings) == 1
+    assert words in snapshot.warnings[0]
+
+
+def test_a_winding_may_be_hotter_than_a_casing(robot):
+    robot.board.faults.temperature = {3: (70.0, 100.0), 13: (70.0, 100.0), 25: (70.0, 100.0)}
+    snapshot = robot.live(0.1)
+    assert snapshot.mode is Mode.RUN
+    assert snapshot.warnings == ()
 
 
 def test_a_leap_of_the_state_counter_is_counted_and_stops_nothing(robot):

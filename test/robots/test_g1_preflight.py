@@ -100,8 +100,12 @@ def test_a_robot_that_is_not_ready_is_refused_with_the_reason(rig, name, value, 
 
 
 def test_a_hot_motor_is_refused(rig):
-    rig.board.state['motor_state']['temperature'][17] = [30, 101]
-    assert '101 deg C' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [91, 40]
+    assert 'casing of a motor has 91 deg C, limit 85' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [40, 121]
+    assert 'winding of left_shoulder_yaw_joint at 121 deg C, limit 120' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [40, 100]
+    rig.driver.connect(rig.now())
 
 
 def test_a_simulator_without_checksum_variant_and_services_needs_the_lenient_profile():

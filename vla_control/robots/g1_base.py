@@ -44,7 +44,7 @@ class G1Base:
         self._spec, self._bus, self._dynamics, self._clock = spec, bus, dynamics, clock
         self._config = g1_config(spec)
         self._motors = g1_motors(spec, self._config)
-        self._link = G1Link(len(spec.joints), self._motors, self._config, bus)
+        self._link = G1Link(spec, self._motors, self._config, bus)
         self._hands = G1Hands(self._motors.hands, self._config.hands, bus)
         self._open = self._armed = False
         self._looked = -np.inf  # [s] for other writers
@@ -99,6 +99,7 @@ class G1Base:
             status=tuple(self._status(i, now) for i in range(len(self._spec.joints))),
             bus={**self._bus.counters, **link.counters},
             faults=faults,
+            warnings=link.warnings(),
         )
 
     def _require_open(self) -> None:

@@ -35,6 +35,8 @@ class Limits:
     gyro: float  # [rad/s] of the pelvis
     joint_speed: float  # [rad/s] of any motor
     battery: float  # [percent] least charge
+    winding_warning: float  # [deg C] of any motor; its casing has safety.temperature_warning
+    winding_stop: float  # [deg C]
     bad_samples: int  # states in a row with a wrong checksum
 
 

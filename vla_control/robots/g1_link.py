@@ -24,7 +24,9 @@ from vla_control.buses.unitree import (
 )
 from vla_control.core.errors import BusError, CodecError
 from vla_control.core.messages import Floats
+from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_config import G1Config, Motors
+from vla_control.robots.g1_heat import CASING, G1Heat, WINDING
 from vla_control.robots.g1_variants import VARIANTS
 
 _TICK_SPAN = 1 << 32
@@ -37,14 +39,11 @@ class G1Link:
     A state with a wrong checksum is dropped: it neither moves a joint nor makes it younger.
     """
 
-    def __init__(self, joints: int, motors: Motors, config: G1Config, bus: UnitreeBus) -> None:
-        """
-        Begin having heard nothing.
-
-        :param joints: n
-        """
+    def __init__(self, spec: RobotSpec, motors: Motors, config: G1Config, bus: UnitreeBus) -> None:
+        """Begin having heard nothing."""
         self._motors, self._config, self._bus = motors, config, bus
-        self._joints = joints
+        self._joints = len(spec.joints)
+        self._heat = G1Heat(spec, motors, config)
         self.forget()
 
     def forget(self) -> None:
@@ -53,7 +52,8 @@ class G1Link:
         self.q = np.full(n, np.nan)  # [rad]
         self.v = np.full(n, np.nan)  # [rad/s]
         self.effort = np.full(n, np.nan)  # [N·m]
-        self.temperature = np.full(n, np.nan)  # [deg C] the hottest sensor
+        self.temperature = np.full(n, np.nan)  # [deg C] of the casing
+        self.winding = np.full(n, np.nan)  # [deg C]
         self.answered = np.full(n, -np.inf)  # [s] of the newest good answer
         self.errors = np.zeros(n, dtype=np.uint32)  # bits of the motor itself, 0 where well
         self.on = np.zeros(n, dtype=np.bool_)  # whether the motor is driven by anybody
@@ -108,7 +108,12 @@ class G1Link:
             found.append(variant)
         found += self._operator_faults()
         found += self._body_faults()
+        found += self._hot()[0]
         return tuple(found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is not a fault yet, in words with numbers."""
+        return self._hot()[1] if math.isfinite(self.heard) else ()
 
     def motor_faults(self, names: tuple[str, ...]) -> list[str]:
         """Describe the joints whose motors report an error of their own."""
@@ -165,11 +170,15 @@ class G1Link:
         self.q[joints] = motors['q']
         self.v[joints] = motors['dq']
         self.effort[joints] = motors['tau_est']
-        self.temperature[joints] = motors['temperature'].max(axis=1)
+        self.temperature[joints] = motors['temperature'][:, CASING]
+        self.winding[joints] = motors['temperature'][:, WINDING]
         self.errors[joints] = motors['motorstate']
         # A hand's mode byte carries the motor's number; some simulators leave it 0 everywhere.
         self.on[joints] = motors['mode'] != 0 if with_mode else True
         self.answered[joints] = now
+
+    def _hot(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return self._heat.judge(self.low['motor_state'][:MOTORS]['temperature'], self.winding)
 
     def _variant_fault(self) -> str:
         wanted, got = self._config.mode_machine, self.mode_machine

@@ -152,7 +152,7 @@ class Preflight:
         wrong = link.motor_faults(self.spec.names)
         hottest = float(link.temperature.max())
         if hottest >= limit:
-            wrong.append(f'a motor has {hottest:.0f} deg C, limit {limit:.0f}')
+            wrong.append(f'the casing of a motor has {hottest:.0f} deg C, limit {limit:.0f}')
         charge = 'unknown' if math.isnan(link.battery) else f'{link.battery:.0f} percent'
         text = '; '.join(wrong) or f'battery {charge}, hottest motor {hottest:.0f} deg C'
         return Point(name='health', ok=not wrong, text=text)
