@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Before a G1 is commanded: each thing that is wrong is named, and nothing is sent."""
 
+from g1_board import ControlledG1
 from g1_rig import G1Rig
 import pytest
 
 from vla_control.buses.unitree import ARM_COMMAND, LOW_COMMAND, LOW_STATE, Peer, Peers
-from vla_control.core.errors import RobotError
+from vla_control.core.errors import ConfigError, RobotError
 
 
 @pytest.fixture
@@ -97,6 +98,48 @@ def test_another_hardware_variant_is_refused_by_both_names(rig):
 def test_a_robot_that_is_not_ready_is_refused_with_the_reason(rig, name, value, reason):
     setattr(rig.board, name, value)
     assert reason in refused(rig)
+
+
+@pytest.mark.parametrize('name', ['sport', 'loco'])
+def test_the_service_of_the_controller_is_found_by_either_of_its_names(name):
+    robot = ControlledG1()
+    robot.board.services.sport = name
+    robot.activate()
+    assert f"state 500; service '{name}' says" in str(robot.driver.report)
+    assert robot.driver.report.sport == name
+
+
+class Hidden:
+    """A bus on which nobody announces the service of the robot's own controller."""
+
+    def __init__(self, bus):
+        self.bus = bus
+
+    def peers(self, topic):
+        return (
+            Peers() if topic.startswith(('rt/api/sport', 'rt/api/loco')) else self.bus.peers(topic)
+        )
+
+    def __getattr__(self, name):
+        return getattr(self.bus, name)
+
+
+@pytest.mark.parametrize('announced', [True, False])
+def test_a_controller_whose_service_does_not_answer_is_refused(announced):
+    robot = ControlledG1()
+    robot.board.services.sport = 'motion_switcher'  # neither of the configured names
+    if announced:
+        words = r'loco: function 7001 answers code 3104 \(no answer in time\)'
+    else:
+        words = r"stance: none of the services \['sport', 'loco'\] is there"
+        robot.driver._bus = Hidden(robot.host)
+    with pytest.raises(RobotError, match=words):
+        robot.activate()
+
+
+def test_a_list_of_services_that_names_none_is_refused():
+    with pytest.raises(ConfigError, match=r'sport_services: \[\]; name the service'):
+        G1Rig(sport_services=[])
 
 
 def test_a_hot_motor_is_refused(rig):

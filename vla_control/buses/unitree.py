@@ -70,14 +70,15 @@ def hand_report(side: str) -> str:
     return f'rt/dex3/{side}/state'
 
 
-def ends(command: str, hands: tuple[str, ...]) -> Ends:
+def ends(command: str, hands: tuple[str, ...], sport: tuple[str, ...] = (SPORT,)) -> Ends:
     """
     Return the topics of a driver.
 
     :param command: ARM_COMMAND or LOW_COMMAND.
     :param hands: of SIDES.
+    :param sport: names the service of the robot's own controller may have.
     """
-    services = (MOTION_SWITCHER, SPORT)
+    services = (MOTION_SWITCHER, *sport)
     return Ends(
         reads=(
             LOW_STATE,

@@ -80,6 +80,7 @@ class G1Config:
     wait: float  # [s] longest wait for the robot to be heard of
     stop_buttons: tuple[str, ...]  # of BUTTONS; held together they stop the arms, () nothing does
     lowcmd_writers: int  # writers on rt/lowcmd that belong to the robot itself
+    sport_services: tuple[str, ...]  # names its controller's service may have, tried in order
     limits: Limits
     hands: Hands
     arm_sdk: ArmSdk | None = None
@@ -132,6 +133,11 @@ def g1_config(spec: RobotSpec) -> G1Config:
     for key, value in (('hands.rate', config.hands.rate), ('wait', config.wait)):
         if value <= 0.0:
             raise ConfigError(f'{where}.{key}: {value} must be > 0')
+    if not config.sport_services or not all(config.sport_services):
+        raise ConfigError(
+            f'{where}.sport_services: {list(config.sport_services)}; name the service of the '
+            "robot's own controller: [sport, loco], of which older firmware has the latter"
+        )
     return replace(config, stop_buttons=_stop_buttons(where, config.stop_buttons))
 
 
@@ -172,7 +178,7 @@ def g1_ends(spec: RobotSpec) -> Ends:
     :raises ConfigError: when the bus or a motor section is wrong.
     """
     config = g1_config(spec)
-    return ends(config.command, tuple(g1_motors(spec, config).hands))
+    return ends(config.command, tuple(g1_motors(spec, config).hands), config.sport_services)
 
 
 def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:

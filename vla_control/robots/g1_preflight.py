@@ -22,7 +22,7 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     OK,
     Peer,
-    SPORT,
+    request_topic,
     UnitreeBus,
 )
 from vla_control.core.errors import CodecError, RobotError
@@ -49,6 +49,7 @@ class Report:
     """Everything that was looked at."""
 
     points: tuple[Point, ...]
+    sport: str = ''  # name of the service of the robot's own controller, '' where none was asked
 
     @property
     def ok(self) -> bool:
@@ -84,10 +85,13 @@ class Preflight:
             self._listen(_SETTLE)
         points = [Point(name='network', ok=True, text=self.bus.name), *heard.points]
         points += self._writers()
+        sport = ''
         if heard.ok:
             points += [self._robot(), self._health()]
-            points += [] if self.config.lenient else self._controller()
-        return Report(points=tuple(points))
+            if not self.config.lenient:
+                more, sport = self._controller()
+                points += more
+        return Report(points=tuple(points), sport=sport)
 
     def _listen(self, seconds: float) -> None:
         for _ in range(math.ceil(seconds / self.spec.dt)):
@@ -157,11 +161,15 @@ class Preflight:
         text = '; '.join(wrong) or f'battery {charge}, hottest motor {hottest:.0f} deg C'
         return Point(name='health', ok=not wrong, text=text)
 
-    def _controller(self) -> list[Point]:
-        """Ask who controls the robot: its own controller must run beside us, or must not."""
+    def _controller(self) -> tuple[list[Point], str]:
+        """
+        Ask who controls the robot: its own controller must run beside us, or must not.
+
+        :returns: what was found, and the service of its controller that answered.
+        """
         mode = self._ask(MOTION_SWITCHER, CHECK_MODE, 'name')
         if isinstance(mode, Point):
-            return [mode]
+            return [mode], ''
         running = bool(mode)
         if self.config.low_level is not None:
             text = (
@@ -170,20 +178,36 @@ class Preflight:
                 if running
                 else 'released'
             )
-            return [Point(name='controller', ok=not running, text=text)]
+            return [Point(name='controller', ok=not running, text=text)], ''
         if not running:
             text = 'released, so nothing balances the robot; start its motion mode, or reboot it'
-            return [Point(name='controller', ok=False, text=text)]
-        return [Point(name='controller', ok=True, text=f'{mode!r} runs'), self._standing()]
+            return [Point(name='controller', ok=False, text=text)], ''
+        stance, sport = self._standing()
+        return [Point(name='controller', ok=True, text=f'{mode!r} runs'), stance], sport
 
-    def _standing(self) -> Point:
-        fsm = self._ask(SPORT, GET_FSM_ID, 'data')
-        if isinstance(fsm, Point):
-            return fsm
-        arm = self.config.arm_sdk
-        ok = arm is not None and fsm not in arm.not_standing
-        text = f'state {fsm}' + ('' if ok else ', in which it does not balance: make it stand')
-        return Point(name='stance', ok=ok, text=text)
+    def _standing(self) -> tuple[Point, str]:
+        """Ask the controller for its state, by the first of its names that gives one."""
+        names = self.config.sport_services
+        wrong = Point(name='stance', ok=False, text=f'none of the services {list(names)} is there')
+        for service in self._announced(names):
+            fsm = self._ask(service, GET_FSM_ID, 'data')
+            if isinstance(fsm, Point):
+                wrong = fsm
+                continue
+            arm = self.config.arm_sdk
+            ok = arm is not None and fsm not in arm.not_standing
+            text = f'state {fsm}' + ('' if ok else ', in which it does not balance: make it stand')
+            return Point(name='stance', ok=ok, text=f'{text}; service {service!r} says'), service
+        return wrong, ''
+
+    def _announced(self, names: tuple[str, ...]) -> list[str]:
+        """Return which services are there, in order; waits for the first of them."""
+        end = self.clock.now() + _ANSWER
+        while True:
+            found = [s for s in names if self.bus.peers(request_topic(s)).readers]
+            if found or self.clock.now() >= end:
+                return found
+            self._listen(self.spec.dt)
 
     def _ask(self, service: str, api_id: int, key: str) -> object:
         """Return a value of a service's answer, or the point that says what is wrong."""
@@ -222,7 +246,7 @@ def _other_type(peers: tuple[Peer, ...]) -> str:
 
 def _meaning(code: int) -> str:
     known = {
-        3102: ' (no such service is announced; older firmware calls sport loco)',
+        3102: ' (no such service is announced)',
         3104: ' (no answer in time)',
         3203: ' (not implemented)',
     }

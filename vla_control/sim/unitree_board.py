@@ -26,7 +26,6 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     request_topic,
     response_topic,
-    SPORT,
     UnitreeBus,
     UnitreeLoopback,
 )
@@ -205,8 +204,9 @@ class UnitreeBoard:
 
 def board_ends(spec: RobotSpec) -> Ends:
     """Return the topics of the board: those of a driver, and both ways to command the body."""
-    sides = tuple(g1_motors(spec, g1_config(spec)).hands)
-    services = (MOTION_SWITCHER, SPORT)
+    config = g1_config(spec)
+    sides = tuple(g1_motors(spec, config).hands)
+    services = (MOTION_SWITCHER, *config.sport_services)
     return Ends(
         reads=(
             ARM_COMMAND,
