@@ -7,11 +7,14 @@ import pytest
 from vla_control.buses.unitree import (
     answer,
     ARM_COMMAND,
+    ArmAction,
     call,
     CHECK_MODE,
+    decode_arm_action,
     decode_remote,
     decode_request,
     decode_response,
+    encode_arm_action,
     encode_remote,
     encode_request,
     encode_response,
@@ -91,6 +94,34 @@ def test_requests_and_responses_equal_the_stock_serializer():
         stock = IdlStruct.serialize(idl.Response_(head, text, []), use_version_2=False)
         assert encode_response(response) == stock
         assert decode_response(stock) == response
+
+
+def test_states_of_the_arm_action_service_equal_the_stock_serializer():
+    pytest.importorskip('cyclonedds')
+    from cyclonedds.idl import IdlStruct
+
+    from vla_control.buses import unitree_idl as idl
+
+    for action in (ArmAction(), ArmAction(holding=True, number=23, name='right hand up')):
+        stock = IdlStruct.serialize(
+            idl.String_(
+                f'{{"holding": {str(action.holding).lower()}, "id": {action.number}, '
+                f'"name": "{action.name}"}}'
+            ),
+            use_version_2=False,
+        )
+        assert encode_arm_action(action) == stock
+        assert decode_arm_action(stock) == action
+        assert action.busy == action.holding
+
+
+@pytest.mark.parametrize('text', [b'', b'{"id": 3}', b'[]', b'waving', b'{"id": "x", "name": 1}'])
+def test_a_text_that_is_no_state_of_the_arm_action_service_is_refused(text):
+    whole = encode_arm_action(ArmAction())
+    payload = whole[:4] + len(text).to_bytes(4, 'little') + text
+    for wrong in (payload, whole[:6]):
+        with pytest.raises(CodecError, match='holding, id, name'):
+            decode_arm_action(wrong)
 
 
 def test_a_cut_response_is_refused():

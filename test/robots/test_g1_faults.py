@@ -12,10 +12,11 @@ from g1_board import ControlledG1, following, RAMP
 import numpy as np
 import pytest
 
-from vla_control.buses.unitree import ARM_COMMAND, Peer, Peers
+from vla_control.buses.unitree import ARM_COMMAND, ArmAction, Peer, Peers
 from vla_control.core.errors import RobotError
 from vla_control.safety.supervisor import Event, Mode
 
+HELD = ArmAction(holding=True, number=23, name='right hand up')
 AWAY = 0.2  # [rad]
 SLOW = 3.0 * AWAY / RAMP  # [rad/s] the way back takes the weight's ramp, a little less evenly
 STILL = 0.02  # [rad] nothing has moved
@@ -49,6 +50,10 @@ def second_writer(robot):
     robot.host.strangers[ARM_COMMAND] = Peers(writers=(Peer(who='another program'),))
 
 
+def arm_action(robot):
+    robot.board.services.action = ArmAction(number=26, name='high wave')
+
+
 FAULTS = {
     'checksum': (wrong('bad_checksum', True), 'states in a row dropped: wrong checksum'),
     'silent body': (wrong('stalled', True), 'no answer for left_shoulder_pitch_joint'),
@@ -71,6 +76,7 @@ FAULTS = {
     'leg error': (wrong('errors', {3: 0x2}), 'motor slot 3 reports error bits 0x2'),
     'battery': (wrong('battery', 12.0), 'battery at 12 percent, least 20'),
     'remote': (wrong('buttons', ('L2', 'B')), 'L2+B held on the remote control'),
+    'arm action': (arm_action, "the arm action service has the arms ('high wave', action 26)"),
     'tilt': (wrong('quaternion', (0.8, 0.6, 0.0, 0.0)), 'the pelvis is tilted by 1.29 rad'),
     'silent hand': (wrong('silent_hands', {'left'}), 'no answer for left_hand_thumb_0_joint'),
     'second writer': (second_writer, 'rt/arm_sdk is also commanded by another program'),
@@ -187,6 +193,7 @@ def test_a_motion_asked_for_before_the_arms_are_ours_is_not_taken_for_a_collisio
         (lambda board: setattr(board.services, 'silent', True), 'motion_switcher'),
         (lambda board: setattr(board.faults, 'bad_checksum', True), 'none with a right checksum'),
         (lambda board: setattr(board.faults, 'mode_machine', 2), 'mode_machine 2'),
+        (lambda board: setattr(board.services, 'action', HELD), 'arm action service has the arms'),
         (lambda board: board.faults.silent_hands.add('right'), 'no answer of right_hand_'),
         (lambda board: setattr(board.faults, 'battery', 5.0), 'battery at 5 percent'),
     ],

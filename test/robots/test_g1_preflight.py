@@ -6,7 +6,7 @@ from g1_board import ControlledG1
 from g1_rig import G1Rig
 import pytest
 
-from vla_control.buses.unitree import ARM_COMMAND, LOW_COMMAND, LOW_STATE, Peer, Peers
+from vla_control.buses.unitree import ARM_COMMAND, ArmAction, LOW_COMMAND, LOW_STATE, Peer, Peers
 from vla_control.core.errors import ConfigError, RobotError
 
 
@@ -140,6 +140,13 @@ def test_a_controller_whose_service_does_not_answer_is_refused(announced):
 def test_a_list_of_services_that_names_none_is_refused():
     with pytest.raises(ConfigError, match=r'sport_services: \[\]; name the service'):
         G1Rig(sport_services=[])
+
+
+@pytest.mark.parametrize('action', [ArmAction(), ArmAction(number=99, name='release arm')])
+def test_an_arm_action_service_that_leaves_the_arms_alone_is_no_reason_to_refuse(action):
+    robot = ControlledG1()
+    robot.board.services.action = action
+    robot.activate()
 
 
 def test_a_hot_motor_is_refused(rig):

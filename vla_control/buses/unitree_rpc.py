@@ -14,7 +14,7 @@ from vla_control.core.protocols import Clock
 
 # Answers of any service; each has its own above 7000.
 OK, NO_SERVER, TIMEOUT, NOT_IMPLEMENTED, BAD_PARAMETER = 0, 3102, 3104, 3203, 3204
-MOTION_SWITCHER, SPORT, ARM = 'motion_switcher', 'sport', 'arm'
+MOTION_SWITCHER, SPORT = 'motion_switcher', 'sport'
 CHECK_MODE, RELEASE_MODE, GET_FSM_ID = 1001, 1003, 7001
 _REQUEST = struct.Struct('<3qi?3x')
 _RESPONSE = struct.Struct('<2qi')

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_control.buses.unitree import (
+    ARM_ACTION,
+    ArmAction,
     BATTERY,
     checksum_ok,
+    decode_arm_action,
     decode_bms,
     decode_hand_state,
     decode_low_state,
@@ -59,6 +62,7 @@ class G1Link:
         self.on = np.zeros(n, dtype=np.bool_)  # whether the motor is driven by anybody
         self.low: Message = low_state()  # the newest good state of the body
         self.heard = -math.inf  # [s] of it
+        self.action = ArmAction()  # what the robot's arm action service does, where there is one
         self.battery = math.nan  # [percent] of charge, nan where unknown
         self.counters = dict.fromkeys(('states', 'bad_states', 'missed_states', 'bus_errors'), 0)
         self._bad_in_a_row = 0
@@ -89,6 +93,9 @@ class G1Link:
             for packet in self._bus.take(BATTERY):
                 with suppress(CodecError):
                     self.battery = float(decode_bms(packet.payload)['soc'])
+            for packet in self._bus.take(ARM_ACTION):
+                with suppress(CodecError):
+                    self.action = decode_arm_action(packet.payload)
         except BusError:
             self.counters['bus_errors'] += 1
 
@@ -198,6 +205,11 @@ class G1Link:
         wanted = self._config.stop_buttons
         if wanted and remote.buttons.issuperset(wanted):
             found.append(f'{"+".join(wanted)} held on the remote control')
+        if self._config.arm_sdk is not None and self.action.busy:
+            found.append(
+                f'the arm action service has the arms ({self.action.name!r}, action '
+                f'{self.action.number}); let it end, or release them (action 99)'
+            )
         least = self._config.limits.battery
         if self.battery < least:
             found.append(f'battery at {self.battery:.0f} percent, least {least:.0f}')

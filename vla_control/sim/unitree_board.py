@@ -16,8 +16,10 @@ import time
 import numpy as np
 
 from vla_control.buses.unitree import (
+    ARM_ACTION,
     ARM_COMMAND,
     BATTERY,
+    encode_arm_action,
     Ends,
     hand_command,
     hand_report,
@@ -42,7 +44,7 @@ from vla_control.sim.unitree_state import battery_report, BoardFaults, BodyRepor
 
 STATE_PERIOD = 0.002  # [s] between two states of the body, as on the robot
 HAND_PERIOD = 0.004  # [s] between two states of a hand
-BATTERY_PERIOD = 0.05  # [s]
+SLOW_PERIOD = 0.05  # [s] between two states of the battery, and of the arm action service
 POLL = 0.001  # [s] longest pause between two looks at the bus; it has no blocking receive
 CONTROLLER = 'ai'  # name of the robot's own controller
 
@@ -82,7 +84,7 @@ class UnitreeBoard:
         n = len(spec.joints)
         self._q, self._v, self._exerted = np.full(n, np.nan), np.zeros(n), np.zeros(n)
         self._posture: Floats | None = None  # (n,) [rad] what its own controller holds
-        self._next = {'body': -np.inf, 'hands': -np.inf, 'battery': -np.inf}  # [s]
+        self._next = {'body': -np.inf, 'hands': -np.inf, 'others': -np.inf}  # [s]
 
     @property
     def holding(self) -> bool:
@@ -191,8 +193,9 @@ class UnitreeBoard:
                 if side not in self.faults.silent_hands:
                     state = self._q[joints], self._v[joints], self._exerted[joints]
                     self._bus.publish(hand_report(side), self.hands[side].report(*state))
-        if self._due('battery', now, BATTERY_PERIOD):
+        if self._due('others', now, SLOW_PERIOD):
             self._bus.publish(BATTERY, battery_report(self.faults.battery))
+            self._bus.publish(ARM_ACTION, encode_arm_action(self.services.action))
 
     def _due(self, what: str, now: float, period: float) -> bool:
         due = self._next[what]
@@ -214,7 +217,13 @@ def board_ends(spec: RobotSpec) -> Ends:
             *map(hand_command, sides),
             *map(request_topic, services),
         ),
-        writes=(LOW_STATE, BATTERY, *map(hand_report, sides), *map(response_topic, services)),
+        writes=(
+            LOW_STATE,
+            BATTERY,
+            ARM_ACTION,
+            *map(hand_report, sides),
+            *map(response_topic, services),
+        ),
     )
 
 

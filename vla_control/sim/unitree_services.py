@@ -6,6 +6,7 @@ import json
 
 from vla_control.buses.unitree import (
     answer,
+    ArmAction,
     CHECK_MODE,
     GET_FSM_ID,
     MOTION_SWITCHER,
@@ -27,7 +28,8 @@ class G1Services:
 
     ``controller`` is the name of the robot's own controller, '' when it is released; ``fsm`` the
     state it is in; ``sport`` what its service is called, ``loco`` on older firmware; ``silent``
-    keeps both from answering.
+    keeps both from answering. ``action`` is what the arm action service says it does; it moves
+    nothing here.
     """
 
     def __init__(self, controller: str) -> None:
@@ -39,6 +41,7 @@ class G1Services:
         self.controller = controller
         self.fsm = STANDING
         self.sport = SPORT
+        self.action = ArmAction()
         self.silent = False
 
     def serve(self, bus: UnitreeBus) -> int:
