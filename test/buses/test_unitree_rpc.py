@@ -23,6 +23,7 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     Peer,
     Peers,
+    Question,
     Request,
     Response,
     SPORT,
@@ -64,6 +65,24 @@ def test_an_answer_to_somebody_else_is_not_taken_for_ours(buses):
     clock = ManualClock(wait=wait)
     assert call(driver, clock, MOTION_SWITCHER, CHECK_MODE, timeout=0.1).code == 3104
     assert clock.now() == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_question_of_a_control_loop_waits_for_nothing(buses):
+    driver, device = buses
+    question = Question(SPORT, 7001)
+    assert question.look(driver) is None
+    question.ask(driver, 5.0)
+    assert question.pending
+    assert question.look(driver) is None
+    first = decode_request(device.take('rt/api/sport/request')[0].payload)
+    question.ask(driver, 6.0)
+    late = Response(identity=first.identity, api_id=7001, code=0, data='{"data":1}')
+    device.publish('rt/api/sport/response', encode_response(late))
+    assert question.look(driver) is None  # an answer to what is asked no longer
+    answer(device, SPORT, lambda *_: (0, '{"data":500}'))
+    assert question.look(driver).data == '{"data":500}'
+    assert not question.pending
+    assert question.look(driver) is None
 
 
 def test_a_service_nobody_offers_is_told_from_one_that_is_silent(buses):

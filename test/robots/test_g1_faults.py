@@ -12,15 +12,17 @@ from g1_board import ControlledG1, following, RAMP
 import numpy as np
 import pytest
 
-from vla_control.buses.unitree import ARM_COMMAND, ArmAction, Peer, Peers
+from vla_control.buses.unitree import ARM_COMMAND, ArmAction, LOW_COMMAND, Peer, Peers
 from vla_control.core.errors import RobotError
 from vla_control.safety.supervisor import Event, Mode
 
+WAVING = ArmAction(number=26, name='high wave')
 HELD = ArmAction(holding=True, number=23, name='right hand up')
 AWAY = 0.2  # [rad]
 SLOW = 3.0 * AWAY / RAMP  # [rad/s] the way back takes the weight's ramp, a little less evenly
 STILL = 0.02  # [rad] nothing has moved
 AFTERWARDS = 1.6  # [s] hold, ramp, and rest
+ASKED = {'lies down': 1.0, 'no answers': 4.0}  # [s] more until a question a second has told
 FINGER = 0.1  # [rad] weightless fingers under a stiffness of 1.5 N·m/rad
 
 
@@ -46,12 +48,15 @@ def wrong(name, value):
     return lambda robot: setattr(robot.board.faults, name, value)
 
 
-def second_writer(robot):
-    robot.host.strangers[ARM_COMMAND] = Peers(writers=(Peer(who='another program'),))
+def second_writer(topic):
+    def appear(robot):
+        robot.host.strangers[topic] = Peers(writers=(Peer(who='another program'),))
+
+    return appear
 
 
-def arm_action(robot):
-    robot.board.services.action = ArmAction(number=26, name='high wave')
+def service(name, value):
+    return lambda robot: setattr(robot.board.services, name, value)
 
 
 FAULTS = {
@@ -76,17 +81,30 @@ FAULTS = {
     'leg error': (wrong('errors', {3: 0x2}), 'motor slot 3 reports error bits 0x2'),
     'battery': (wrong('battery', 12.0), 'battery at 12 percent, least 20'),
     'remote': (wrong('buttons', ('L2', 'B')), 'L2+B held on the remote control'),
-    'arm action': (arm_action, "the arm action service has the arms ('high wave', action 26)"),
+    'arm action': (
+        service('action', WAVING),
+        "the arm action service has the arms ('high wave', action 26)",
+    ),
     'tilt': (wrong('quaternion', (0.8, 0.6, 0.0, 0.0)), 'the pelvis is tilted by 1.29 rad'),
     'silent hand': (wrong('silent_hands', {'left'}), 'no answer for left_hand_thumb_0_joint'),
-    'second writer': (second_writer, 'rt/arm_sdk is also commanded by another program'),
+    'second writer': (
+        second_writer(ARM_COMMAND),
+        'rt/arm_sdk is also commanded by another program',
+    ),
+    'low-level writer': (
+        second_writer(LOW_COMMAND),
+        'rt/lowcmd is also commanded by another progr',
+    ),
+    'lies down': (service('fsm', 1), 'state 1, in which it does not balance: make it stand'),
+    'no answers': (service('silent', True), "service 'motion_switcher' left 3 questions in a row"),
 }
 
 
-@pytest.mark.parametrize(('fault', 'words'), FAULTS.values(), ids=FAULTS)
-def test_a_fault_hands_the_arms_back_slowly(robot, fault, words):
+@pytest.mark.parametrize('name', FAULTS)
+def test_a_fault_hands_the_arms_back_slowly(robot, name):
+    fault, words = FAULTS[name]
     fault(robot)
-    snapshot = robot.live(AFTERWARDS)
+    snapshot = robot.live(AFTERWARDS + ASKED.get(name, 0.0))
     assert snapshot.mode is Mode.FAULT
     assert words in snapshot.reason
     assert_handed_back(robot)
@@ -152,12 +170,32 @@ def test_states_that_never_change_stop_a_motion(robot):
     assert 'identical' in snapshot.reason or 'frozen' in snapshot.reason
 
 
-def test_a_controller_that_is_released_meanwhile_leaves_the_arms_off_their_command(robot):
+def test_a_controller_that_is_released_meanwhile_is_noticed_within_a_second(robot):
     robot.board.services.controller = ''
-    snapshot = robot.live(AFTERWARDS)
+    snapshot = robot.live(1.1)
     assert snapshot.mode is Mode.FAULT
-    assert 'off the command' in snapshot.reason
+    assert 'released, so nothing balances the robot' in snapshot.reason
+    robot.live(AFTERWARDS)
+    assert robot.driver.weight == 0.0
     assert robot.fastest < robot.spec.velocity.max()  # damped
+
+
+def test_a_controller_that_is_slow_to_answer_is_no_fault(robot):
+    for _ in range(4):
+        robot.board.services.silent = True
+        robot.live(1.5)
+        robot.board.services.silent = False
+        snapshot = robot.live(0.5)
+    assert snapshot.mode is Mode.RUN
+
+
+def test_a_robot_that_stands_again_can_be_reset(robot):
+    robot.board.services.fsm = 1
+    robot.live(AFTERWARDS + 1.0)
+    assert robot.ask(Event.RESET).mode is Mode.FAULT
+    robot.board.services.fsm = 500
+    robot.live(1.1)
+    assert robot.ask(Event.RESET).mode is Mode.HOLD
 
 
 def test_arms_taken_over_in_part_are_not_thrown_by_a_fault(robot):

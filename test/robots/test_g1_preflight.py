@@ -6,7 +6,15 @@ from g1_board import ControlledG1
 from g1_rig import G1Rig
 import pytest
 
-from vla_control.buses.unitree import ARM_COMMAND, ArmAction, LOW_COMMAND, LOW_STATE, Peer, Peers
+from vla_control.buses.unitree import (
+    ARM_ACTION,
+    ARM_COMMAND,
+    ArmAction,
+    LOW_COMMAND,
+    LOW_STATE,
+    Peer,
+    Peers,
+)
 from vla_control.core.errors import ConfigError, RobotError
 
 
@@ -75,7 +83,24 @@ def test_a_second_commander_is_refused_by_name(rig, topic):
 def test_the_robots_own_writers_are_allowed_where_the_configuration_says_so():
     rig = G1Rig(lowcmd_writers=1)
     rig.bus.strangers[LOW_COMMAND] = Peers(writers=(Peer(who='robot'),))
+    rig.started()
+    assert rig.run(0.6, rig.command()).faults == ()
+    rig.bus.strangers[LOW_COMMAND] = Peers(writers=(Peer(who='robot'), Peer(who='laptop')))
+    state = rig.run(0.6, rig.command())
+    assert state.faults == ('rt/lowcmd is also commanded by robot; laptop',)
+
+
+def test_the_robots_own_arm_action_service_may_have_a_writer(rig):
+    service = Peer(who='python3 on the robot', participant='a1')
+    rig.bus.strangers[ARM_ACTION] = Peers(writers=(service,))
+    rig.bus.strangers[ARM_COMMAND] = Peers(writers=(service,))
     rig.driver.connect(rig.now())
+    rig.driver.close(rig.now())
+    stranger = Peer(who='teleop on the robot', participant='b2')
+    rig.bus.strangers[ARM_COMMAND] = Peers(writers=(service, stranger))
+    text = refused(rig)
+    assert 'commanded by teleop on the robot' in text
+    assert 'python3' not in text
 
 
 def test_another_hardware_variant_is_refused_by_both_names(rig):

@@ -28,6 +28,7 @@ class Peer:
     who: str  # for people: process, machine and address
     type_name: str = ''
     same_type: bool = True  # whether its type hash is ours; True where it gives none
+    participant: str = ''  # tells apart what one process runs; '' where unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Limits:
     winding_warning: float  # [deg C] of any motor; its casing has safety.temperature_warning
     winding_stop: float  # [deg C]
     bad_samples: int  # states in a row with a wrong checksum
+    unanswered: int  # questions in a row, one a second, about its own controller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

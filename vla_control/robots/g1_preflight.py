@@ -12,7 +12,6 @@ import json
 import math
 
 from vla_control.buses.unitree import (
-    ARM_COMMAND,
     call,
     CHECK_MODE,
     GET_FSM_ID,
@@ -30,8 +29,17 @@ from vla_control.core.protocols import Clock
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_config import G1Config
 from vla_control.robots.g1_link import G1Link
+from vla_control.robots.g1_watch import (
+    allowance,
+    commanders,
+    controller_problem,
+    stance_problem,
+)
 
 _ANSWER = 1.0  # [s] a service may take
+_OWN_WRITER = (
+    ". Where it is the robot's own (its computer is 192.168.123.161), say so: bus.lowcmd_writers"
+)
 _SETTLE = 0.5  # [s] more for other commanders to be discovered, once the robot is heard
 
 
@@ -137,11 +145,12 @@ class Preflight:
     def _writers(self) -> list[Point]:
         """Look for somebody else who commands the robot; two at once make it shake."""
         points = []
-        for topic, own in ((ARM_COMMAND, 0), (LOW_COMMAND, self.config.lowcmd_writers)):
-            others = self.bus.peers(topic).writers
+        for topic, own in allowance(self.config):
+            others = commanders(self.bus, topic)
             text = f'commanded by {_people(others)}' if others else 'no other writer'
             if len(others) > own:
                 text += '; end that program first, a robot has one commander'
+                text += _OWN_WRITER if topic == LOW_COMMAND else ''
             points.append(Point(name=f'{topic} writers', ok=len(others) <= own, text=text))
         return points
 
@@ -170,35 +179,27 @@ class Preflight:
         mode = self._ask(MOTION_SWITCHER, CHECK_MODE, 'name')
         if isinstance(mode, Point):
             return [mode], ''
-        running = bool(mode)
-        if self.config.low_level is not None:
-            text = (
-                f'controller {mode!r} runs; release it (motion_switcher 1003, or L2+R2 on the '
-                'remote control) with the robot in its harness'
-                if running
-                else 'released'
-            )
-            return [Point(name='controller', ok=not running, text=text)], ''
-        if not running:
-            text = 'released, so nothing balances the robot; start its motion mode, or reboot it'
-            return [Point(name='controller', ok=False, text=text)], ''
+        wrong = controller_problem(self.config, mode)
+        text = wrong or (f'{mode!r} runs' if mode else 'released')
+        point = Point(name='controller', ok=not wrong, text=text)
+        if wrong or self.config.low_level is not None:
+            return [point], ''
         stance, sport = self._standing()
-        return [Point(name='controller', ok=True, text=f'{mode!r} runs'), stance], sport
+        return [point, stance], sport
 
     def _standing(self) -> tuple[Point, str]:
         """Ask the controller for its state, by the first of its names that gives one."""
         names = self.config.sport_services
-        wrong = Point(name='stance', ok=False, text=f'none of the services {list(names)} is there')
+        none = Point(name='stance', ok=False, text=f'none of the services {list(names)} is there')
         for service in self._announced(names):
             fsm = self._ask(service, GET_FSM_ID, 'data')
             if isinstance(fsm, Point):
-                wrong = fsm
+                none = fsm
                 continue
-            arm = self.config.arm_sdk
-            ok = arm is not None and fsm not in arm.not_standing
-            text = f'state {fsm}' + ('' if ok else ', in which it does not balance: make it stand')
-            return Point(name='stance', ok=ok, text=f'{text}; service {service!r} says'), service
-        return wrong, ''
+            wrong = stance_problem(self.config, fsm)
+            text = f'{wrong or f"state {fsm}"}; service {service!r} says'
+            return Point(name='stance', ok=not wrong, text=text), service
+        return none, ''
 
     def _announced(self, names: tuple[str, ...]) -> list[str]:
         """Return which services are there, in order; waits for the first of them."""
