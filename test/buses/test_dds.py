@@ -99,6 +99,8 @@ def test_peers_are_named_by_process_and_never_ourselves(buses):
     assert f'pid {os.getpid()}' in reader.who
     assert reader.type_name == 'unitree_hg::msg::dds_::LowCmd_'
     assert reader.same_type
+    (writer,) = driver.peers(LOW_STATE).writers
+    assert reader.participant == writer.participant != ''
     assert driver.peers(ARM_COMMAND).writers == ()
     (writer,) = device.peers(ARM_COMMAND).writers
     assert writer.same_type

@@ -91,6 +91,7 @@ FAULTS = {
         second_writer(ARM_COMMAND),
         'rt/arm_sdk is also commanded by another program',
     ),
+    'second driver': (wrong('second_writer', True), 'commanded by loopback, third end'),
     'low-level writer': (
         second_writer(LOW_COMMAND),
         'rt/lowcmd is also commanded by another progr',

@@ -30,6 +30,8 @@ from vla_control.buses.unitree_idl import check_types, topic_type
 from vla_control.core.errors import BusError, ConfigError
 
 LOOPBACK = 'lo'
+# The emulated robot shares the domain with its driver, and with another program in tests of that.
+ROLES = ('driver', 'device', 'stranger')
 _BLOCKING = 100_000_000  # [ns] a reliable writer waits for a slow reader at most, as the vendor's
 _SIOCGIFADDR = 0x8915
 _domains: WeakValueDictionary[int, Domain] = WeakValueDictionary()
@@ -43,15 +45,15 @@ class DdsConfig:
     interface: str  # network interface
     domain: int  # 0 on robots, 1 in the vendor's simulators
     ends: Ends
-    role: str = 'driver'  # or 'device': the emulated robot shares the domain with its driver
+    role: str = 'driver'  # one of ROLES
     multicast: bool | None = None  # discovery by multicast; None: everywhere but on lo
 
     def __post_init__(self) -> None:
         """Check what no type can."""
         if not 0 <= self.domain <= 230:
             raise ConfigError(f'DDS domain {self.domain} is not within 0..230')
-        if self.role not in ('driver', 'device'):
-            raise ConfigError(f"DDS role {self.role!r} is neither 'driver' nor 'device'")
+        if self.role not in ROLES:
+            raise ConfigError(f'DDS role {self.role!r} is not one of {list(ROLES)}')
 
     @property
     def name(self) -> str:

@@ -187,7 +187,7 @@ def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
     Return the DdsConfig of a G1 for DdsBus.
 
     :param hardware: ``real`` or ``sim``; picks the network interface and domain.
-    :param role: ``driver``, or ``device`` for the emulated robot.
+    :param role: ``driver``; ``device``, the emulated robot; ``stranger``, a second driver of it.
     :raises ConfigError: naming the key and what would be right.
     """
     # Imported here so that cyclonedds is only needed where it is used.
@@ -214,7 +214,7 @@ def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
     return DdsConfig(
         interface=interface,
         domain=config.domain[hardware],
-        ends=topics if role == 'driver' else topics.swapped,
+        ends=topics.swapped if role == 'device' else topics,
         role=role,
     )
 

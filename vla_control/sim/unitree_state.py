@@ -40,6 +40,7 @@ class BoardFaults:
         default_factory=dict
     )  # slot -> [deg C] of both sensors, or of casing and winding
     errors: dict[int, int] = field(default_factory=dict)  # slot -> bits of motorstate
+    second_writer: bool = False  # another program commands the robot
     battery: float = 80.0  # [percent] of charge
     buttons: Collection[str] = ()  # held on the remote control
     quaternion: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)  # w, x, y, z
