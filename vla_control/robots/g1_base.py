@@ -97,8 +97,11 @@ class G1Base:
             status=tuple(self._status(i, now) for i in range(len(self._spec.joints))),
             bus={**self._bus.counters, **link.counters},
             faults=link.faults() + self._watch.faults(),
-            warnings=link.warnings(),
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        return self._link.warnings()
 
     def _require_open(self) -> None:
         if not self._open:
@@ -177,10 +180,11 @@ class G1Base:
             motors[name][slots] = values[body]
         return message
 
-    def _send(self, message: Message, hands: list[bytes] | None, now: float) -> None:
+    def _send(self, message: Message, hands: list[bytes] | None, now: float) -> bytes:
         """
         Send the body's command, and the hands' where they are given.
 
+        :returns: the wire bytes of the body's command.
         :raises CodecError: when a value is not finite; nothing is sent then.
         :raises BusError: when the bus does not take it.
         """
@@ -188,3 +192,4 @@ class G1Base:
         self._bus.publish(self._config.command, payload)
         if hands:
             self._hands.send(hands, now)
+        return payload
