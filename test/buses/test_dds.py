@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip('cyclonedds')
 
+from vla_control.buses import dds
 from vla_control.buses.dds import DdsBus, DdsConfig, interfaces
 from vla_control.buses.unitree import (
     answer,
@@ -29,6 +30,7 @@ from vla_control.core.errors import BusError, ConfigError
 
 ENDS = ends(ARM_COMMAND, ('left', 'right'))
 DOMAIN = 120 + os.getpid() % 40  # other runs on this machine have another
+OTHER = 'enp3s0'  # a network interface
 
 
 def until(condition, seconds=10.0):
@@ -97,6 +99,8 @@ def test_peers_are_named_by_process_and_never_ourselves(buses):
     assert f'pid {os.getpid()}' in reader.who
     assert reader.type_name == 'unitree_hg::msg::dds_::LowCmd_'
     assert reader.same_type
+    (writer,) = driver.peers(LOW_STATE).writers
+    assert reader.participant == writer.participant != ''
     assert driver.peers(ARM_COMMAND).writers == ()
     (writer,) = device.peers(ARM_COMMAND).writers
     assert writer.same_type
@@ -132,6 +136,37 @@ def test_a_second_writer_of_this_machine_is_refused_before_it_announces_anything
     first.close()
     second.open()
     second.close()
+
+
+@pytest.mark.parametrize(
+    ('other', 'words'),
+    [
+        ({'multicast': True}, "interface 'lo', discovery by multicast"),
+        ({'interface': OTHER}, f"interface '{OTHER}', discovery by multicast"),
+    ],
+)
+def test_a_second_bus_of_the_process_is_not_put_on_the_network_of_the_first(
+    tmp_path, monkeypatch, other, words
+):
+    monkeypatch.setattr(dds, '_check_interface', lambda name: None)  # it need not exist
+    first, second = bus(tmp_path), bus(tmp_path, 'device', **other)
+    first.open()
+    with pytest.raises(
+        BusError, match="open in this process on interface 'lo', discovery by addr"
+    ) as error:
+        second.open()
+    assert words in str(error.value)
+    first.close()
+    same = bus(tmp_path, 'device')  # the refused one has kept neither lock nor domain
+    same.open()
+    same.close()
+
+
+def test_a_domain_that_all_have_left_may_be_opened_on_another_network(tmp_path):
+    for multicast in (False, True):
+        one = bus(tmp_path, multicast=multicast)
+        one.open()
+        one.close()
 
 
 def test_a_closed_bus_says_so(tmp_path):

@@ -7,11 +7,14 @@ import pytest
 from vla_control.buses.unitree import (
     answer,
     ARM_COMMAND,
+    ArmAction,
     call,
     CHECK_MODE,
+    decode_arm_action,
     decode_remote,
     decode_request,
     decode_response,
+    encode_arm_action,
     encode_remote,
     encode_request,
     encode_response,
@@ -20,6 +23,7 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     Peer,
     Peers,
+    Question,
     Request,
     Response,
     SPORT,
@@ -63,6 +67,24 @@ def test_an_answer_to_somebody_else_is_not_taken_for_ours(buses):
     assert clock.now() == pytest.approx(0.1, abs=0.01)
 
 
+def test_a_question_of_a_control_loop_waits_for_nothing(buses):
+    driver, device = buses
+    question = Question(SPORT, 7001)
+    assert question.look(driver) is None
+    question.ask(driver, 5.0)
+    assert question.pending
+    assert question.look(driver) is None
+    first = decode_request(device.take('rt/api/sport/request')[0].payload)
+    question.ask(driver, 6.0)
+    late = Response(identity=first.identity, api_id=7001, code=0, data='{"data":1}')
+    device.publish('rt/api/sport/response', encode_response(late))
+    assert question.look(driver) is None  # an answer to what is asked no longer
+    answer(device, SPORT, lambda *_: (0, '{"data":500}'))
+    assert question.look(driver).data == '{"data":500}'
+    assert not question.pending
+    assert question.look(driver) is None
+
+
 def test_a_service_nobody_offers_is_told_from_one_that_is_silent(buses):
     driver, device = buses
     assert call(driver, ManualClock(), SPORT, 7001, timeout=0.1).code == 3104
@@ -91,6 +113,34 @@ def test_requests_and_responses_equal_the_stock_serializer():
         stock = IdlStruct.serialize(idl.Response_(head, text, []), use_version_2=False)
         assert encode_response(response) == stock
         assert decode_response(stock) == response
+
+
+def test_states_of_the_arm_action_service_equal_the_stock_serializer():
+    pytest.importorskip('cyclonedds')
+    from cyclonedds.idl import IdlStruct
+
+    from vla_control.buses import unitree_idl as idl
+
+    for action in (ArmAction(), ArmAction(holding=True, number=23, name='right hand up')):
+        stock = IdlStruct.serialize(
+            idl.String_(
+                f'{{"holding": {str(action.holding).lower()}, "id": {action.number}, '
+                f'"name": "{action.name}"}}'
+            ),
+            use_version_2=False,
+        )
+        assert encode_arm_action(action) == stock
+        assert decode_arm_action(stock) == action
+        assert action.busy == action.holding
+
+
+@pytest.mark.parametrize('text', [b'', b'{"id": 3}', b'[]', b'waving', b'{"id": "x", "name": 1}'])
+def test_a_text_that_is_no_state_of_the_arm_action_service_is_refused(text):
+    whole = encode_arm_action(ArmAction())
+    payload = whole[:4] + len(text).to_bytes(4, 'little') + text
+    for wrong in (payload, whole[:6]):
+        with pytest.raises(CodecError, match='holding, id, name'):
+            decode_arm_action(wrong)
 
 
 def test_a_cut_response_is_refused():

@@ -303,6 +303,28 @@ def test_wrong_motors_are_refused_by_name(motor, message):
         G1(replace(spec, joints=joints), None, NoDynamics(), None)
 
 
+@pytest.mark.parametrize(
+    ('buttons', 'message'),
+    [
+        (['L2', 'b'], r"unknown \['b'\]; name buttons out of .*'L2'.*'B'"),
+        (['L2+B'], 'unknown'),
+        (['none', 'B'], 'unknown'),
+        ([], 'empty, so the remote control would stop nothing'),
+    ],
+)
+def test_stop_buttons_that_no_remote_control_has_are_refused(buttons, message):
+    with pytest.raises(ConfigError, match=f'bus.stop_buttons: {message}'):
+        G1Rig(stop_buttons=buttons)
+
+
+def test_a_remote_control_that_is_to_stop_nothing_is_said_to():
+    rig = G1Rig(stop_buttons=['none'])
+    rig.started()
+    rig.board.buttons = ('L2', 'B')
+    rig.tick(rig.command())
+    assert rig.tick(rig.command()).faults == ()
+
+
 @pytest.mark.parametrize('interface', ['', 'auto', 'lo'])
 def test_a_real_robot_needs_a_named_network_interface(interface):
     pytest.importorskip('cyclonedds')

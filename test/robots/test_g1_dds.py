@@ -4,6 +4,7 @@
 
 from dataclasses import replace
 import os
+import re
 import threading
 
 from g1_rig import Board, NoDynamics
@@ -20,6 +21,9 @@ from vla_control.core.messages import JointCommand, MotorStatus
 from vla_control.core.spec import load_robot
 from vla_control.robots.g1 import G1
 from vla_control.robots.g1_config import dds_config
+from vla_control.runtime.control import RobotController
+from vla_control.safety.supervisor import Event, Mode
+from vla_control.sim.devices import open_device
 
 
 def robot(domain):
@@ -50,6 +54,67 @@ def setting(tmp_path):
     done.set()
     thread.join()
     board_bus.close()
+
+
+class Live:
+    """The emulated board in a thread, standing still, and the driver under control."""
+
+    def __init__(self, spec, lock_folder):
+        self.spec, self.clock = spec, SteadyClock()
+        self.board = open_device(spec)
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+        bus = DdsBus(dds_config(spec, 'sim'), lock_folder)
+        self.controller = RobotController(spec, G1(spec, bus, NoDynamics(), self.clock))
+
+    def _serve(self):
+        home, still = np.array(self.spec.home), np.zeros(len(self.spec.home))
+        while not self.done.is_set():
+            self.board.measure(self.clock.now(), home, still)
+            self.board.serve(self.clock.now(), 0.002)
+
+    def until(self, condition, patience=5.0):
+        """Tick until something is true, and return how long that took [s]."""
+        start = self.clock.now()
+        while not condition():
+            assert self.clock.now() - start < patience, self.controller.snapshot.reason
+            self.clock.sleep_until(self.clock.now() + self.spec.dt)
+            self.controller.tick(self.clock.now())
+        return self.clock.now() - start
+
+    def close(self):
+        self.controller.shutdown(self.clock.now())
+        self.done.set()
+        self.thread.join()
+        self.board.close()
+
+
+@pytest.fixture
+def live(tmp_path):
+    live = Live(robot(81 + os.getpid() % 40), tmp_path)
+    yield live
+    live.close()
+
+
+def test_a_second_writer_on_the_network_is_a_fault_at_once(live):
+    controller = live.controller
+    controller.configure(live.clock.now())
+    controller.activate(live.clock.now())
+    took = []
+    for _ in range(3):
+        live.until(lambda: controller.driver.weight == 1.0)
+        assert controller.mode is Mode.HOLD
+        live.board.faults.second_writer = True
+        took.append(live.until(lambda: controller.mode is Mode.FAULT))
+        words = f'rt/arm_sdk is also commanded by .*pid {os.getpid()}'
+        assert re.search(words, controller.snapshot.reason)
+        live.until(lambda: controller.driver.weight == 0.0)
+        live.board.faults.second_writer = False
+        live.until(lambda: not controller.snapshot.measured.faults)
+        controller.request(Event.RESET)
+        live.until(lambda: controller.mode is Mode.HOLD)
+    assert min(took) < 0.5  # a look every 0.25 s, and discovery; a busy machine takes longer
 
 
 def test_the_driver_finds_moves_and_leaves_the_robot(setting):

@@ -30,6 +30,14 @@ def test_a_running_controller_is_refused_by_name(rig):
         rig.driver.connect(rig.now())
 
 
+def test_a_controller_that_comes_back_is_a_fault(rig):
+    rig.started()
+    rig.run(1.5, rig.command())
+    rig.board.name = 'ai'
+    (fault,) = rig.run(1.1, rig.command()).faults
+    assert fault.startswith("the robot's controller: controller 'ai' runs; release it")
+
+
 def test_nothing_is_sent_before_the_first_tick_of_the_loop(rig):
     rig.started()
     assert rig.sent(LOW_COMMAND) == []

@@ -2,11 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Before a G1 is commanded: each thing that is wrong is named, and nothing is sent."""
 
+from g1_board import ControlledG1
 from g1_rig import G1Rig
 import pytest
 
-from vla_control.buses.unitree import ARM_COMMAND, LOW_COMMAND, LOW_STATE, Peer, Peers
-from vla_control.core.errors import RobotError
+from vla_control.buses.unitree import (
+    ARM_ACTION,
+    ARM_COMMAND,
+    ArmAction,
+    LOW_COMMAND,
+    LOW_STATE,
+    Peer,
+    Peers,
+)
+from vla_control.core.errors import ConfigError, RobotError
 
 
 @pytest.fixture
@@ -74,7 +83,24 @@ def test_a_second_commander_is_refused_by_name(rig, topic):
 def test_the_robots_own_writers_are_allowed_where_the_configuration_says_so():
     rig = G1Rig(lowcmd_writers=1)
     rig.bus.strangers[LOW_COMMAND] = Peers(writers=(Peer(who='robot'),))
+    rig.started()
+    assert rig.run(0.6, rig.command()).faults == ()
+    rig.bus.strangers[LOW_COMMAND] = Peers(writers=(Peer(who='robot'), Peer(who='laptop')))
+    state = rig.run(0.6, rig.command())
+    assert state.faults == ('rt/lowcmd is also commanded by robot; laptop',)
+
+
+def test_the_robots_own_arm_action_service_may_have_a_writer(rig):
+    service = Peer(who='python3 on the robot', participant='a1')
+    rig.bus.strangers[ARM_ACTION] = Peers(writers=(service,))
+    rig.bus.strangers[ARM_COMMAND] = Peers(writers=(service,))
     rig.driver.connect(rig.now())
+    rig.driver.close(rig.now())
+    stranger = Peer(who='teleop on the robot', participant='b2')
+    rig.bus.strangers[ARM_COMMAND] = Peers(writers=(service, stranger))
+    text = refused(rig)
+    assert 'commanded by teleop on the robot' in text
+    assert 'python3' not in text
 
 
 def test_another_hardware_variant_is_refused_by_both_names(rig):
@@ -99,9 +125,62 @@ def test_a_robot_that_is_not_ready_is_refused_with_the_reason(rig, name, value, 
     assert reason in refused(rig)
 
 
+@pytest.mark.parametrize('name', ['sport', 'loco'])
+def test_the_service_of_the_controller_is_found_by_either_of_its_names(name):
+    robot = ControlledG1()
+    robot.board.services.sport = name
+    robot.activate()
+    assert f"state 500; service '{name}' says" in str(robot.driver.report)
+    assert robot.driver.report.sport == name
+
+
+class Hidden:
+    """A bus on which nobody announces the service of the robot's own controller."""
+
+    def __init__(self, bus):
+        self.bus = bus
+
+    def peers(self, topic):
+        return (
+            Peers() if topic.startswith(('rt/api/sport', 'rt/api/loco')) else self.bus.peers(topic)
+        )
+
+    def __getattr__(self, name):
+        return getattr(self.bus, name)
+
+
+@pytest.mark.parametrize('announced', [True, False])
+def test_a_controller_whose_service_does_not_answer_is_refused(announced):
+    robot = ControlledG1()
+    robot.board.services.sport = 'motion_switcher'  # neither of the configured names
+    if announced:
+        words = r'loco: function 7001 answers code 3104 \(no answer in time\)'
+    else:
+        words = r"stance: none of the services \['sport', 'loco'\] is there"
+        robot.driver._bus = Hidden(robot.host)
+    with pytest.raises(RobotError, match=words):
+        robot.activate()
+
+
+def test_a_list_of_services_that_names_none_is_refused():
+    with pytest.raises(ConfigError, match=r'sport_services: \[\]; name the service'):
+        G1Rig(sport_services=[])
+
+
+@pytest.mark.parametrize('action', [ArmAction(), ArmAction(number=99, name='release arm')])
+def test_an_arm_action_service_that_leaves_the_arms_alone_is_no_reason_to_refuse(action):
+    robot = ControlledG1()
+    robot.board.services.action = action
+    robot.activate()
+
+
 def test_a_hot_motor_is_refused(rig):
-    rig.board.state['motor_state']['temperature'][17] = [30, 101]
-    assert '101 deg C' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [91, 40]
+    assert 'casing of a motor has 91 deg C, limit 85' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [40, 121]
+    assert 'winding of left_shoulder_yaw_joint at 121 deg C, limit 120' in refused(rig)
+    rig.board.state['motor_state']['temperature'][17] = [40, 100]
+    rig.driver.connect(rig.now())
 
 
 def test_a_simulator_without_checksum_variant_and_services_needs_the_lenient_profile():

@@ -30,9 +30,12 @@ from vla_control.buses.unitree_idl import check_types, topic_type
 from vla_control.core.errors import BusError, ConfigError
 
 LOOPBACK = 'lo'
+# The emulated robot shares the domain with its driver, and with another program in tests of that.
+ROLES = ('driver', 'device', 'stranger')
 _BLOCKING = 100_000_000  # [ns] a reliable writer waits for a slow reader at most, as the vendor's
 _SIOCGIFADDR = 0x8915
 _domains: WeakValueDictionary[int, Domain] = WeakValueDictionary()
+_networks: dict[int, tuple[str, str]] = {}  # of _domains: what it was opened on, its configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +45,15 @@ class DdsConfig:
     interface: str  # network interface
     domain: int  # 0 on robots, 1 in the vendor's simulators
     ends: Ends
-    role: str = 'driver'  # or 'device': the emulated robot shares the domain with its driver
+    role: str = 'driver'  # one of ROLES
     multicast: bool | None = None  # discovery by multicast; None: everywhere but on lo
 
     def __post_init__(self) -> None:
         """Check what no type can."""
         if not 0 <= self.domain <= 230:
             raise ConfigError(f'DDS domain {self.domain} is not within 0..230')
-        if self.role not in ('driver', 'device'):
-            raise ConfigError(f"DDS role {self.role!r} is neither 'driver' nor 'device'")
+        if self.role not in ROLES:
+            raise ConfigError(f'DDS role {self.role!r} is not one of {list(ROLES)}')
 
     @property
     def name(self) -> str:
@@ -61,9 +64,8 @@ class DdsConfig:
     def xml(self) -> str:
         """Cyclone's configuration."""
         general = f'<Interfaces><NetworkInterface name="{self.interface}"/></Interfaces>'
-        multicast = self.interface != LOOPBACK if self.multicast is None else self.multicast
         discovery = ''
-        if not multicast:
+        if not self._by_multicast:
             # The loopback interface has no multicast flag, so peers are looked for by address.
             general += '<AllowMulticast>false</AllowMulticast>'
             discovery = (
@@ -72,6 +74,16 @@ class DdsConfig:
                 '<Peers><Peer Address="127.0.0.1"/></Peers></Discovery>'
             )
         return f'<CycloneDDS><Domain><General>{general}</General>{discovery}</Domain></CycloneDDS>'
+
+    @property
+    def network(self) -> str:
+        """What decides whom this bus can meet, in words."""
+        how = 'by multicast' if self._by_multicast else 'by address'
+        return f'interface {self.interface!r}, discovery {how}'
+
+    @property
+    def _by_multicast(self) -> bool:
+        return self.interface != LOOPBACK if self.multicast is None else self.multicast
 
 
 class DdsBus:
@@ -126,6 +138,9 @@ class DdsBus:
         except DDSException as error:
             self.close()
             raise BusError(f'{self.name}: cannot join: {error}') from error
+        except BusError:
+            self.close()
+            raise
         self._counters = dict.fromkeys(COUNTERS, 0)
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -233,11 +248,23 @@ def _check_interface(name: str) -> None:
 
 
 def _domain(config: DdsConfig) -> Domain:
-    # Cyclone configures a domain once per process; a second bus of the process shares it.
-    domain = _domains.get(config.domain)
+    """
+    Return a domain, which Cyclone configures once per process; buses of one domain share it.
+
+    :raises BusError: when it is open on another network, which a second bus would silently join.
+    """
+    number, network = config.domain, (config.network, config.xml)
+    # The error below must not keep the domain alive, so it is looked up after it.
+    if number in _domains and _networks[number] != network:
+        raise BusError(
+            f'DDS domain {number} is open in this process on {_networks[number][0]}; it cannot be '
+            f'opened on {config.network} as well. Give both robots one network, or this one '
+            'another bus.domain or a process of its own'
+        )
+    domain = _domains.get(number)
     if domain is None:
-        domain = Domain(config.domain, config.xml)
-        _domains[config.domain] = domain
+        domain = Domain(number, config.xml)
+        _domains[number], _networks[number] = domain, network
     return domain
 
 

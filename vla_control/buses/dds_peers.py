@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who else is on a DDS domain, from Cyclone's own discovery topics."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -43,9 +44,7 @@ class PeerTable:
         for where, side, owner, peer in self._found.values():
             if where == topic:
                 who = self._names.get(owner, str(owner))
-                found[side].append(
-                    Peer(who=who, type_name=peer.type_name, same_type=peer.same_type)
-                )
+                found[side].append(replace(peer, who=who))
         return Peers(writers=tuple(found['writers']), readers=tuple(found['readers']))
 
     def _update(self) -> None:
@@ -58,7 +57,10 @@ class PeerTable:
                     self._found.pop(sample.key, None)
                 elif sample.participant_key != self._own:
                     peer = Peer(
-                        who='', type_name=sample.type_name or '', same_type=_same_type(sample)
+                        who='',
+                        type_name=sample.type_name or '',
+                        same_type=_same_type(sample),
+                        participant=str(sample.participant_key),
                     )
                     where = sample.topic_name
                     self._found[sample.key] = (where, side, sample.participant_key, peer)

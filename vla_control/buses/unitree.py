@@ -2,6 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Unitree low-level protocol without its transport: messages, checksum, services, remote."""
 
+from vla_control.buses.unitree_action import (
+    ARM_ACTION,
+    ArmAction,
+    decode_arm_action,
+    encode_arm_action,
+)
 from vla_control.buses.unitree_bus import Ends, Packet, Peer, Peers, UnitreeBus, UnitreeLoopback
 from vla_control.buses.unitree_crc import crc32
 from vla_control.buses.unitree_layout import (
@@ -32,7 +38,6 @@ from vla_control.buses.unitree_layout import (
 from vla_control.buses.unitree_remote import BUTTONS, decode_remote, encode_remote, Remote
 from vla_control.buses.unitree_rpc import (
     answer,
-    ARM,
     call,
     CHECK_MODE,
     decode_request,
@@ -43,6 +48,7 @@ from vla_control.buses.unitree_rpc import (
     MOTION_SWITCHER,
     NOT_IMPLEMENTED,
     OK,
+    Question,
     RELEASE_MODE,
     Request,
     request_topic,
@@ -70,18 +76,20 @@ def hand_report(side: str) -> str:
     return f'rt/dex3/{side}/state'
 
 
-def ends(command: str, hands: tuple[str, ...]) -> Ends:
+def ends(command: str, hands: tuple[str, ...], sport: tuple[str, ...] = (SPORT,)) -> Ends:
     """
     Return the topics of a driver.
 
     :param command: ARM_COMMAND or LOW_COMMAND.
     :param hands: of SIDES.
+    :param sport: names the service of the robot's own controller may have.
     """
-    services = (MOTION_SWITCHER, SPORT)
+    services = (MOTION_SWITCHER, *sport)
     return Ends(
         reads=(
             LOW_STATE,
             BATTERY,
+            ARM_ACTION,
             *map(hand_report, hands),
             *map(response_topic, services),
         ),
@@ -90,7 +98,7 @@ def ends(command: str, hands: tuple[str, ...]) -> Ends:
 
 
 __all__ = [
-    'ARM',
+    'ARM_ACTION',
     'ARM_COMMAND',
     'ARM_WEIGHT_SLOT',
     'BATTERY',
@@ -110,11 +118,13 @@ __all__ = [
     'SIDES',
     'SLOTS',
     'SPORT',
+    'ArmAction',
     'Ends',
     'Message',
     'Packet',
     'Peer',
     'Peers',
+    'Question',
     'Remote',
     'Request',
     'Response',
@@ -124,6 +134,7 @@ __all__ = [
     'call',
     'checksum_ok',
     'crc32',
+    'decode_arm_action',
     'decode_bms',
     'decode_hand_cmd',
     'decode_hand_state',
@@ -132,6 +143,7 @@ __all__ = [
     'decode_remote',
     'decode_request',
     'decode_response',
+    'encode_arm_action',
     'encode_bms',
     'encode_hand_cmd',
     'encode_hand_state',

@@ -4,7 +4,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, Self
 
 from vla_control.core.errors import BusError
@@ -28,6 +28,7 @@ class Peer:
     who: str  # for people: process, machine and address
     type_name: str = ''
     same_type: bool = True  # whether its type hash is ours; True where it gives none
+    participant: str = ''  # tells apart what one process runs; '' where unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ class UnitreeLoopback:
     strangers: dict[str, Peers] = field(default_factory=dict)
     sent: deque[tuple[str, bytes]] = field(default_factory=lambda: deque(maxlen=20_000))
     _other: 'UnitreeLoopback | None' = None
+    _guests: list['UnitreeLoopback'] = field(default_factory=list)
     _inbox: dict[str, deque[Packet]] = field(default_factory=dict)
     _opened: bool = False
     _counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
@@ -129,6 +131,17 @@ class UnitreeLoopback:
         driver, device = cls(ends), cls(device_ends or ends.swapped)
         driver._other, device._other = device, driver
         return driver, device
+
+    def third(self, writes: tuple[str, ...]) -> Self:
+        """
+        Return another driver's end of this driver's bus, closed.
+
+        :param writes: the topics it writes.
+        """
+        guest = type(self)(Ends(reads=(), writes=writes), name=f'{self.name}, third end')
+        guest._other = self._other
+        self._guests.append(guest)
+        return guest
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -175,8 +188,10 @@ class UnitreeLoopback:
         return packets
 
     def peers(self, topic: str) -> Peers:
-        """Return the other end, where it is open, and the strangers."""
+        """Return the other end and third ends, where they are open, and the strangers."""
         extra = self.strangers.get(topic, Peers())
+        guests = [g for g in self._guests if g._opened and topic in g.ends.writes]
+        extra = replace(extra, writers=extra.writers + tuple(Peer(who=g.name) for g in guests))
         other = self._other
         if other is None or not other._opened:
             return extra

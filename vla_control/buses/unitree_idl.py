@@ -126,6 +126,8 @@ ResponseStatus_ = _api('ResponseStatus_', code=_i4)
 ResponseHeader_ = _api('ResponseHeader_', identity=RequestIdentity_, status=ResponseStatus_)
 Response_ = _api('Response_', header=ResponseHeader_, data=str, binary=_sequence[_byte])
 
+String_ = _struct('std_msgs', 'String_', data=str)
+
 
 class Sample:
     """
@@ -158,6 +160,7 @@ MINIMAL_HASHES: dict[type[Any], str] = {
     BmsState_: '4b98d809a63f63c7cb31a818506b',
     Request_: 'cba4dc965d393ada76b4de081925',
     Response_: '48c997d379c3e18c530b5f8fe946',
+    String_: '59656d080ab926a333a69d269cb1',
 }
 for _kind in MINIMAL_HASHES:
     _kind.serialize = Sample.serialize
@@ -215,6 +218,7 @@ _TOPICS = {
     'rt/lowcmd': LowCmd_,
     'rt/arm_sdk': LowCmd_,
     'rt/lf/bmsstate': BmsState_,
+    'rt/arm/action/state': String_,
     'rt/dex3/left/cmd': HandCmd_,
     'rt/dex3/right/cmd': HandCmd_,
     'rt/dex3/left/state': HandState_,

@@ -14,7 +14,7 @@ from vla_control.core.protocols import Clock
 
 # Answers of any service; each has its own above 7000.
 OK, NO_SERVER, TIMEOUT, NOT_IMPLEMENTED, BAD_PARAMETER = 0, 3102, 3104, 3203, 3204
-MOTION_SWITCHER, SPORT, ARM = 'motion_switcher', 'sport', 'arm'
+MOTION_SWITCHER, SPORT = 'motion_switcher', 'sport'
 CHECK_MODE, RELEASE_MODE, GET_FSM_ID = 1001, 1003, 7001
 _REQUEST = struct.Struct('<3qi?3x')
 _RESPONSE = struct.Struct('<2qi')
@@ -120,6 +120,49 @@ def call(
         if clock.now() >= end:
             return Response(identity=identity, api_id=api_id, code=TIMEOUT)
         clock.sleep_until(clock.now() + _POLL)
+
+
+class Question:
+    """A call asked over and over by a control loop, which waits for no answer."""
+
+    def __init__(self, service: str, api_id: int) -> None:
+        """Begin with nothing asked."""
+        self.service, self._api_id = service, api_id
+        self._asked = 0  # times
+        self._identity: int | None = None  # of the call that waits for an answer
+
+    @property
+    def pending(self) -> bool:
+        """Whether the newest call has no answer yet."""
+        return self._identity is not None
+
+    def ask(self, bus: UnitreeBus, now: float) -> None:
+        """
+        Call; an answer to an earlier call is forgotten.
+
+        :param now: [s] of a monotonic clock; makes the ids of two processes differ.
+        :raises BusError: when the bus does not carry the service, or is lost.
+        """
+        self._asked += 1
+        self._identity = int(now * 1e9) + self._asked
+        request = Request(identity=self._identity, api_id=self._api_id)
+        bus.publish(request_topic(self.service), encode_request(request))
+
+    def look(self, bus: UnitreeBus) -> Response | None:
+        """
+        Return the answer where it has arrived; never blocks.
+
+        :raises BusError: when the bus does not carry the service, or is lost.
+        :raises CodecError: when something else arrived.
+        """
+        if self._identity is None:
+            return None
+        for packet in bus.take(response_topic(self.service)):
+            response = decode_response(packet.payload)
+            if (response.identity, response.api_id) == (self._identity, self._api_id):
+                self._identity = None
+                return response
+        return None
 
 
 def answer(bus: UnitreeBus, service: str, handle: Callable[[int, str], tuple[int, str]]) -> int:

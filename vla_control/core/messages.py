@@ -140,7 +140,8 @@ class RobotState:
     v: Floats  # (n,) [rad/s], grippers [m/s]
     effort: Floats  # (n,) [N·m], grippers [N]
     age: Floats  # (n,) [s] since each motor last answered, inf if never
-    temperature: Floats  # (n,) [deg C] the hottest sensor of each motor
+    temperature: Floats  # (n,) [deg C] of each motor, for the limits of the spec
     status: tuple[MotorStatus, ...]  # (n,)
     bus: Mapping[str, int] = field(default_factory=dict)  # counters: sent, received, errors, ...
     faults: tuple[str, ...] = ()  # why the robot as a whole must stop, in words with numbers
+    warnings: tuple[str, ...] = ()  # what is not a fault yet, in words with numbers

@@ -77,13 +77,35 @@ def _g1(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
     from vla_control.robots.g1_config import dds_config
     from vla_control.robots.g1_lowlevel import G1LowLevel
 
+    guard = None
     if bus is None:
         from vla_control.buses.dds import DdsBus
 
-        bus = DdsBus(dds_config(spec, hardware))
+        network = dds_config(spec, hardware)
+        bus = DdsBus(network)
+        guard = _g1_guard(spec, network)
     if 'low_level' in spec.bus:
         return G1LowLevel(spec, bus, clock)
-    return G1(spec, bus, RobotDynamics.from_spec(spec), clock)
+    return G1(spec, bus, RobotDynamics.from_spec(spec), clock, guard)
+
+
+def _g1_guard(spec: RobotSpec, network: Any) -> Any:
+    """Return what hands the arms back when this process is killed; None where it has none."""
+    from vla_control.robots.g1_config import g1_config
+    from vla_control.robots.g1_guard import G1Guard, GuardJob
+
+    config = g1_config(spec)
+    if config.arm_sdk is None:
+        return None  # the robot's firmware damps by itself when rt/lowcmd ends
+    return G1Guard(
+        GuardJob(
+            network={k: getattr(network, k) for k in ('interface', 'domain', 'multicast')},
+            hold=config.arm_sdk.release_hold,
+            ramp=config.arm_sdk.weight_ramp,
+            period=spec.dt,
+            wait=config.wait,
+        )
+    )
 
 
 def _pair(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:

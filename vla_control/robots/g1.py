@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The arms and hands of a Unitree G1 beside its own balance controller, through rt/arm_sdk."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vla_control.core.protocols import Clock, Dynamics
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_base import G1Base, MODE_ON
 from vla_control.robots.g1_config import WAIST
+from vla_control.robots.g1_guard import G1Guard
 from vla_control.robots.guards import command_gain
 
 _LONGEST_STEP = 2.0  # control periods one tick may move the weight, however late it is
@@ -30,7 +31,12 @@ class G1(G1Base):
     """
 
     def __init__(
-        self, spec: RobotSpec, bus: UnitreeBus, dynamics: Dynamics | None, clock: Clock
+        self,
+        spec: RobotSpec,
+        bus: UnitreeBus,
+        dynamics: Dynamics | None,
+        clock: Clock,
+        guard: G1Guard | None = None,
     ) -> None:
         """
         Check the configuration; nothing is opened.
@@ -38,13 +44,14 @@ class G1(G1Base):
         :param bus: of this robot, closed.
         :param dynamics: gravity and inertia of the arms, if they are to be fed forward.
         :param clock: what connect, enable and close wait on.
+        :param guard: hands the arms back if this process is killed; None on a bus in memory.
         :raises ConfigError: when the motor or bus section is wrong.
         """
         super().__init__(spec, bus, dynamics, clock)
         arm = self._config.arm_sdk
         if arm is None:
             raise ConfigError(f'{spec.name}: bus.arm_sdk is missing')
-        self._arm = arm
+        self._arm, self._guard = arm, guard
         free = set(WAIST) - self._config.variant.missing - set(self._motors.slots.tolist())
         self._waist = tuple(sorted(free))
         self._waist_q = np.zeros(len(self._waist))
@@ -58,6 +65,24 @@ class G1(G1Base):
     def weight(self) -> float:
         """The share of our command in what the arms do, 0..1."""
         return self._weight
+
+    def connect(self, now: float) -> None:
+        """
+        Do what every G1 does, and start the guard meanwhile.
+
+        :raises RobotError: with the pre-flight report, or when the guard does not start.
+        :raises BusError: when the bus cannot be opened or is held by another process.
+        """
+        if self._guard is None or self._open:
+            super().connect(now)
+            return
+        with ExitStack() as undo:
+            undo.callback(self._guard.end, released=True)
+            self._guard.start()
+            super().connect(now)
+            undo.callback(self.close, now)
+            self._guard.await_ready()
+            undo.pop_all()
 
     def enable(self, now: float) -> RobotState:
         """
@@ -147,6 +172,18 @@ class G1(G1Base):
             self._open = self._armed = False
             self._since = None
             self._bus.close()
+            if self._guard is not None:
+                self._guard.end(released=self._weight == 0.0)
+
+    def _warnings(self) -> tuple[str, ...]:
+        gone = self._guard.problem() if self._guard is not None else ''
+        return (*super()._warnings(), gone) if gone else super()._warnings()
+
+    def _send(self, message: Message, hands: list[bytes] | None, now: float) -> bytes:
+        payload = super()._send(message, hands, now)
+        if self._guard is not None:
+            self._guard.note(payload)
+        return payload
 
     def _hand_back(self) -> None:
         left = _FAREWELL

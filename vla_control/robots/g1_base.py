@@ -12,7 +12,7 @@ from vla_control.buses.unitree import (
     Message,
     UnitreeBus,
 )
-from vla_control.core.errors import BusError, RobotError
+from vla_control.core.errors import RobotError
 from vla_control.core.messages import Floats, frozen_floats, MotorStatus, RobotState
 from vla_control.core.protocols import Clock, Dynamics
 from vla_control.core.spec import RobotSpec
@@ -20,10 +20,10 @@ from vla_control.robots.g1_config import g1_config, g1_motors
 from vla_control.robots.g1_hands import G1Hands
 from vla_control.robots.g1_link import G1Link
 from vla_control.robots.g1_preflight import Preflight, Report, require
+from vla_control.robots.g1_watch import G1Watch
 
 MODE_ON = 1  # of a motor command: driven
 TOLERANCE = 0.1  # [rad] a joint may read beyond its stop; links bend and pads are soft
-_LOOK = 0.5  # [s] between looks for another writer while running
 
 
 class G1Base:
@@ -44,11 +44,10 @@ class G1Base:
         self._spec, self._bus, self._dynamics, self._clock = spec, bus, dynamics, clock
         self._config = g1_config(spec)
         self._motors = g1_motors(spec, self._config)
-        self._link = G1Link(len(spec.joints), self._motors, self._config, bus)
+        self._link = G1Link(spec, self._motors, self._config, bus)
         self._hands = G1Hands(self._motors.hands, self._config.hands, bus)
         self._open = self._armed = False
-        self._looked = -np.inf  # [s] for other writers
-        self._intruder = ''
+        self._watch = G1Watch(self._config, bus)
         self.report: Report | None = None  # of the newest connect()
 
     def connect(self, now: float) -> None:
@@ -63,7 +62,6 @@ class G1Base:
         self._bus.open()
         try:
             self._link.forget()
-            self._intruder, self._looked = '', -np.inf
             preflight = Preflight(
                 spec=self._spec,
                 config=self._config,
@@ -73,6 +71,7 @@ class G1Base:
             )
             self.report = preflight.run()
             require(self._spec.name, self.report)
+            self._watch.begin(self.report.sport, self._clock.now())
             self._open = True
         finally:
             if not self._open:
@@ -86,9 +85,8 @@ class G1Base:
         """
         self._require_open()
         self._link.drain(now)
-        self._look_around(now)
+        self._watch.look(now)
         link = self._link
-        faults = link.faults() + ((self._intruder,) if self._intruder else ())
         return RobotState(
             stamp=now,
             q=frozen_floats(link.q),
@@ -98,8 +96,12 @@ class G1Base:
             temperature=frozen_floats(link.temperature),
             status=tuple(self._status(i, now) for i in range(len(self._spec.joints))),
             bus={**self._bus.counters, **link.counters},
-            faults=faults,
+            faults=link.faults() + self._watch.faults(),
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        return self._link.warnings()
 
     def _require_open(self) -> None:
         if not self._open:
@@ -113,17 +115,6 @@ class G1Base:
         # The robot drives its arms itself as well; enabled means by us.
         on = self._armed and self._link.on[joint]
         return MotorStatus.ENABLED if on else MotorStatus.DISABLED
-
-    def _look_around(self, now: float) -> None:
-        if now - self._looked < _LOOK:
-            return
-        self._looked = now
-        try:
-            others = self._bus.peers(self._config.command).writers
-        except BusError:
-            return
-        who = '; '.join(p.who for p in others)
-        self._intruder = f'{self._config.command} is also commanded by {who}' if others else ''
 
     def _await_fresh(self, meanwhile: Callable[[float], None] | None = None) -> None:
         """
@@ -157,9 +148,8 @@ class G1Base:
 
         :raises RobotError: with every reason.
         """
-        wrong = [*self._link.faults(), *self._link.motor_faults(self._spec.names)]
-        if self._intruder:
-            wrong.append(self._intruder)
+        wrong = [*self._link.faults(), *self._watch.faults()]
+        wrong += self._link.motor_faults(self._spec.names)
         for joint, q in zip(self._spec.joints, self._link.q, strict=True):
             if not joint.lower - TOLERANCE <= q <= joint.upper + TOLERANCE:
                 wrong.append(
@@ -190,10 +180,11 @@ class G1Base:
             motors[name][slots] = values[body]
         return message
 
-    def _send(self, message: Message, hands: list[bytes] | None, now: float) -> None:
+    def _send(self, message: Message, hands: list[bytes] | None, now: float) -> bytes:
         """
         Send the body's command, and the hands' where they are given.
 
+        :returns: the wire bytes of the body's command.
         :raises CodecError: when a value is not finite; nothing is sent then.
         :raises BusError: when the bus does not take it.
         """
@@ -201,3 +192,4 @@ class G1Base:
         self._bus.publish(self._config.command, payload)
         if hands:
             self._hands.send(hands, now)
+        return payload

@@ -1,8 +1,8 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ``bus`` and ``motor`` sections of a Unitree G1, and its hardware variants."""
+"""The ``bus`` and ``motor`` sections of a Unitree G1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vla_control.buses.unitree import (
     ARM_COMMAND,
+    BUTTONS,
     Ends,
     ends,
     HAND_MOTORS,
@@ -20,35 +21,10 @@ from vla_control.buses.unitree import (
 from vla_control.core.config import parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import RobotSpec
+from vla_control.robots.g1_variants import require_variant, Variant, VARIANTS
 
 WAIST = (12, 13, 14)  # slots: yaw, roll, pitch
-_LOCKED = frozenset({13, 14})
-_SMALL = frozenset({13, 14, 20, 21, 27, 28})  # what a robot of 23 joints lacks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """A hardware variant as LowState_.mode_machine names it."""
-
-    model: str  # of the vendor's URDF
-    missing: frozenset[int] = frozenset()  # slots without a motor
-
-
-VARIANTS = {
-    1: Variant(model='g1_23dof', missing=_SMALL),
-    2: Variant(model='g1_29dof'),
-    3: Variant(model='g1_29dof_lock_waist', missing=_LOCKED),
-    4: Variant(model='g1_23dof_rev_1_0', missing=_SMALL),
-    5: Variant(model='g1_29dof_rev_1_0'),
-    6: Variant(model='g1_29dof_lock_waist_rev_1_0', missing=_LOCKED),
-    10: Variant(model='g1_23dof_mode_10', missing=_SMALL),
-    11: Variant(model='g1_29dof_mode_11'),
-    12: Variant(model='g1_29dof_mode_12', missing=_LOCKED),
-    13: Variant(model='g1_29dof_mode_13'),
-    14: Variant(model='g1_29dof_mode_14', missing=_LOCKED),
-    15: Variant(model='g1_29dof_mode_15'),
-    16: Variant(model='g1_29dof_mode_16', missing=_LOCKED),
-}
+NO_BUTTONS = ('none',)  # of stop_buttons: the remote control is not to stop the arms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +35,10 @@ class Limits:
     gyro: float  # [rad/s] of the pelvis
     joint_speed: float  # [rad/s] of any motor
     battery: float  # [percent] least charge
+    winding_warning: float  # [deg C] of any motor; its casing has safety.temperature_warning
+    winding_stop: float  # [deg C]
     bad_samples: int  # states in a row with a wrong checksum
+    unanswered: int  # questions in a row, one a second, about its own controller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +79,9 @@ class G1Config:
     mode_machine: int  # a key of VARIANTS
     lenient: bool  # take a checksum and a mode_machine of 0, and expect no services
     wait: float  # [s] longest wait for the robot to be heard of
-    stop_buttons: tuple[str, ...]  # held together on the remote control they stop the arms
+    stop_buttons: tuple[str, ...]  # of BUTTONS; held together they stop the arms, () nothing does
     lowcmd_writers: int  # writers on rt/lowcmd that belong to the robot itself
+    sport_services: tuple[str, ...]  # names its controller's service may have, tried in order
     limits: Limits
     hands: Hands
     arm_sdk: ArmSdk | None = None
@@ -154,7 +134,12 @@ def g1_config(spec: RobotSpec) -> G1Config:
     for key, value in (('hands.rate', config.hands.rate), ('wait', config.wait)):
         if value <= 0.0:
             raise ConfigError(f'{where}.{key}: {value} must be > 0')
-    return config
+    if not config.sport_services or not all(config.sport_services):
+        raise ConfigError(
+            f'{where}.sport_services: {list(config.sport_services)}; name the service of the '
+            "robot's own controller: [sport, loco], of which older firmware has the latter"
+        )
+    return replace(config, stop_buttons=_stop_buttons(where, config.stop_buttons))
 
 
 def g1_motors(spec: RobotSpec, config: G1Config) -> Motors:
@@ -175,12 +160,7 @@ def g1_motors(spec: RobotSpec, config: G1Config) -> Motors:
             hands.setdefault(side, []).append((i, number))
         else:
             body.append((i, number))
-    missing = sorted(slot for _, slot in body if slot in config.variant.missing)
-    if missing:
-        raise ConfigError(
-            f'{spec.name}: a {config.variant.model} (mode_machine {config.mode_machine}) has no '
-            f'motor in slots {missing}; leave their joints out'
-        )
+    require_variant(spec, ((spec.joints[i], slot) for i, slot in body), config.mode_machine)
     if config.arm_sdk is not None and any(slot < WAIST[0] for _, slot in body):
         raise ConfigError(
             f'{spec.name}: legs (slots 0..11) cannot be moved through {ARM_COMMAND}; use low_level'
@@ -199,7 +179,7 @@ def g1_ends(spec: RobotSpec) -> Ends:
     :raises ConfigError: when the bus or a motor section is wrong.
     """
     config = g1_config(spec)
-    return ends(config.command, tuple(g1_motors(spec, config).hands))
+    return ends(config.command, tuple(g1_motors(spec, config).hands), config.sport_services)
 
 
 def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
@@ -207,7 +187,7 @@ def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
     Return the DdsConfig of a G1 for DdsBus.
 
     :param hardware: ``real`` or ``sim``; picks the network interface and domain.
-    :param role: ``driver``, or ``device`` for the emulated robot.
+    :param role: ``driver``; ``device``, the emulated robot; ``stranger``, a second driver of it.
     :raises ConfigError: naming the key and what would be right.
     """
     # Imported here so that cyclonedds is only needed where it is used.
@@ -234,9 +214,25 @@ def dds_config(spec: RobotSpec, hardware: str, role: str = 'driver') -> Any:
     return DdsConfig(
         interface=interface,
         domain=config.domain[hardware],
-        ends=topics if role == 'driver' else topics.swapped,
+        ends=topics.swapped if role == 'device' else topics,
         role=role,
     )
+
+
+def _stop_buttons(where: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Check the names; one that no button has would never be held, and stop nothing."""
+    if names == NO_BUTTONS:
+        return ()
+    unknown = sorted(set(names) - set(BUTTONS))
+    if not names or unknown:
+        what = (
+            f'unknown {unknown}' if unknown else 'empty, so the remote control would stop nothing'
+        )
+        raise ConfigError(
+            f'{where}.stop_buttons: {what}; name buttons out of {list(BUTTONS)}, such as [L2, B], '
+            f'or say {list(NO_BUTTONS)} where nothing on the remote control is to stop the arms'
+        )
+    return names
 
 
 def _motor(where: str, section: dict[str, Any]) -> tuple[str, int]:

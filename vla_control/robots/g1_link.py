@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vla_control.buses.unitree import (
+    ARM_ACTION,
+    ArmAction,
     BATTERY,
     checksum_ok,
+    decode_arm_action,
     decode_bms,
     decode_hand_state,
     decode_low_state,
@@ -24,7 +27,10 @@ from vla_control.buses.unitree import (
 )
 from vla_control.core.errors import BusError, CodecError
 from vla_control.core.messages import Floats
-from vla_control.robots.g1_config import G1Config, Motors, VARIANTS
+from vla_control.core.spec import RobotSpec
+from vla_control.robots.g1_config import G1Config, Motors
+from vla_control.robots.g1_heat import CASING, G1Heat, WINDING
+from vla_control.robots.g1_variants import VARIANTS
 
 _TICK_SPAN = 1 << 32
 
@@ -36,14 +42,11 @@ class G1Link:
     A state with a wrong checksum is dropped: it neither moves a joint nor makes it younger.
     """
 
-    def __init__(self, joints: int, motors: Motors, config: G1Config, bus: UnitreeBus) -> None:
-        """
-        Begin having heard nothing.
-
-        :param joints: n
-        """
+    def __init__(self, spec: RobotSpec, motors: Motors, config: G1Config, bus: UnitreeBus) -> None:
+        """Begin having heard nothing."""
         self._motors, self._config, self._bus = motors, config, bus
-        self._joints = joints
+        self._joints = len(spec.joints)
+        self._heat = G1Heat(spec, motors, config)
         self.forget()
 
     def forget(self) -> None:
@@ -52,12 +55,14 @@ class G1Link:
         self.q = np.full(n, np.nan)  # [rad]
         self.v = np.full(n, np.nan)  # [rad/s]
         self.effort = np.full(n, np.nan)  # [N·m]
-        self.temperature = np.full(n, np.nan)  # [deg C] the hottest sensor
+        self.temperature = np.full(n, np.nan)  # [deg C] of the casing
+        self.winding = np.full(n, np.nan)  # [deg C]
         self.answered = np.full(n, -np.inf)  # [s] of the newest good answer
         self.errors = np.zeros(n, dtype=np.uint32)  # bits of the motor itself, 0 where well
         self.on = np.zeros(n, dtype=np.bool_)  # whether the motor is driven by anybody
         self.low: Message = low_state()  # the newest good state of the body
         self.heard = -math.inf  # [s] of it
+        self.action = ArmAction()  # what the robot's arm action service does, where there is one
         self.battery = math.nan  # [percent] of charge, nan where unknown
         self.counters = dict.fromkeys(('states', 'bad_states', 'missed_states', 'bus_errors'), 0)
         self._bad_in_a_row = 0
@@ -88,6 +93,9 @@ class G1Link:
             for packet in self._bus.take(BATTERY):
                 with suppress(CodecError):
                     self.battery = float(decode_bms(packet.payload)['soc'])
+            for packet in self._bus.take(ARM_ACTION):
+                with suppress(CodecError):
+                    self.action = decode_arm_action(packet.payload)
         except BusError:
             self.counters['bus_errors'] += 1
 
@@ -107,7 +115,12 @@ class G1Link:
             found.append(variant)
         found += self._operator_faults()
         found += self._body_faults()
+        found += self._hot()[0]
         return tuple(found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is not a fault yet, in words with numbers."""
+        return self._hot()[1] if math.isfinite(self.heard) else ()
 
     def motor_faults(self, names: tuple[str, ...]) -> list[str]:
         """Describe the joints whose motors report an error of their own."""
@@ -164,11 +177,15 @@ class G1Link:
         self.q[joints] = motors['q']
         self.v[joints] = motors['dq']
         self.effort[joints] = motors['tau_est']
-        self.temperature[joints] = motors['temperature'].max(axis=1)
+        self.temperature[joints] = motors['temperature'][:, CASING]
+        self.winding[joints] = motors['temperature'][:, WINDING]
         self.errors[joints] = motors['motorstate']
         # A hand's mode byte carries the motor's number; some simulators leave it 0 everywhere.
         self.on[joints] = motors['mode'] != 0 if with_mode else True
         self.answered[joints] = now
+
+    def _hot(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return self._heat.judge(self.low['motor_state'][:MOTORS]['temperature'], self.winding)
 
     def _variant_fault(self) -> str:
         wanted, got = self._config.mode_machine, self.mode_machine
@@ -188,6 +205,11 @@ class G1Link:
         wanted = self._config.stop_buttons
         if wanted and remote.buttons.issuperset(wanted):
             found.append(f'{"+".join(wanted)} held on the remote control')
+        if self._config.arm_sdk is not None and self.action.busy:
+            found.append(
+                f'the arm action service has the arms ({self.action.name!r}, action '
+                f'{self.action.number}); let it end, or release them (action 99)'
+            )
         least = self._config.limits.battery
         if self.battery < least:
             found.append(f'battery at {self.battery:.0f} percent, least {least:.0f}')

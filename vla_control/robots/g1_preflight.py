@@ -12,7 +12,6 @@ import json
 import math
 
 from vla_control.buses.unitree import (
-    ARM_COMMAND,
     call,
     CHECK_MODE,
     GET_FSM_ID,
@@ -22,7 +21,7 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     OK,
     Peer,
-    SPORT,
+    request_topic,
     UnitreeBus,
 )
 from vla_control.core.errors import CodecError, RobotError
@@ -30,8 +29,17 @@ from vla_control.core.protocols import Clock
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_config import G1Config
 from vla_control.robots.g1_link import G1Link
+from vla_control.robots.g1_watch import (
+    allowance,
+    commanders,
+    controller_problem,
+    stance_problem,
+)
 
 _ANSWER = 1.0  # [s] a service may take
+_OWN_WRITER = (
+    ". Where it is the robot's own (its computer is 192.168.123.161), say so: bus.lowcmd_writers"
+)
 _SETTLE = 0.5  # [s] more for other commanders to be discovered, once the robot is heard
 
 
@@ -49,6 +57,7 @@ class Report:
     """Everything that was looked at."""
 
     points: tuple[Point, ...]
+    sport: str = ''  # name of the service of the robot's own controller, '' where none was asked
 
     @property
     def ok(self) -> bool:
@@ -84,10 +93,13 @@ class Preflight:
             self._listen(_SETTLE)
         points = [Point(name='network', ok=True, text=self.bus.name), *heard.points]
         points += self._writers()
+        sport = ''
         if heard.ok:
             points += [self._robot(), self._health()]
-            points += [] if self.config.lenient else self._controller()
-        return Report(points=tuple(points))
+            if not self.config.lenient:
+                more, sport = self._controller()
+                points += more
+        return Report(points=tuple(points), sport=sport)
 
     def _listen(self, seconds: float) -> None:
         for _ in range(math.ceil(seconds / self.spec.dt)):
@@ -133,11 +145,12 @@ class Preflight:
     def _writers(self) -> list[Point]:
         """Look for somebody else who commands the robot; two at once make it shake."""
         points = []
-        for topic, own in ((ARM_COMMAND, 0), (LOW_COMMAND, self.config.lowcmd_writers)):
-            others = self.bus.peers(topic).writers
+        for topic, own in allowance(self.config):
+            others = commanders(self.bus, topic)
             text = f'commanded by {_people(others)}' if others else 'no other writer'
             if len(others) > own:
                 text += '; end that program first, a robot has one commander'
+                text += _OWN_WRITER if topic == LOW_COMMAND else ''
             points.append(Point(name=f'{topic} writers', ok=len(others) <= own, text=text))
         return points
 
@@ -152,38 +165,50 @@ class Preflight:
         wrong = link.motor_faults(self.spec.names)
         hottest = float(link.temperature.max())
         if hottest >= limit:
-            wrong.append(f'a motor has {hottest:.0f} deg C, limit {limit:.0f}')
+            wrong.append(f'the casing of a motor has {hottest:.0f} deg C, limit {limit:.0f}')
         charge = 'unknown' if math.isnan(link.battery) else f'{link.battery:.0f} percent'
         text = '; '.join(wrong) or f'battery {charge}, hottest motor {hottest:.0f} deg C'
         return Point(name='health', ok=not wrong, text=text)
 
-    def _controller(self) -> list[Point]:
-        """Ask who controls the robot: its own controller must run beside us, or must not."""
+    def _controller(self) -> tuple[list[Point], str]:
+        """
+        Ask who controls the robot: its own controller must run beside us, or must not.
+
+        :returns: what was found, and the service of its controller that answered.
+        """
         mode = self._ask(MOTION_SWITCHER, CHECK_MODE, 'name')
         if isinstance(mode, Point):
-            return [mode]
-        running = bool(mode)
-        if self.config.low_level is not None:
-            text = (
-                f'controller {mode!r} runs; release it (motion_switcher 1003, or L2+R2 on the '
-                'remote control) with the robot in its harness'
-                if running
-                else 'released'
-            )
-            return [Point(name='controller', ok=not running, text=text)]
-        if not running:
-            text = 'released, so nothing balances the robot; start its motion mode, or reboot it'
-            return [Point(name='controller', ok=False, text=text)]
-        return [Point(name='controller', ok=True, text=f'{mode!r} runs'), self._standing()]
+            return [mode], ''
+        wrong = controller_problem(self.config, mode)
+        text = wrong or (f'{mode!r} runs' if mode else 'released')
+        point = Point(name='controller', ok=not wrong, text=text)
+        if wrong or self.config.low_level is not None:
+            return [point], ''
+        stance, sport = self._standing()
+        return [point, stance], sport
 
-    def _standing(self) -> Point:
-        fsm = self._ask(SPORT, GET_FSM_ID, 'data')
-        if isinstance(fsm, Point):
-            return fsm
-        arm = self.config.arm_sdk
-        ok = arm is not None and fsm not in arm.not_standing
-        text = f'state {fsm}' + ('' if ok else ', in which it does not balance: make it stand')
-        return Point(name='stance', ok=ok, text=text)
+    def _standing(self) -> tuple[Point, str]:
+        """Ask the controller for its state, by the first of its names that gives one."""
+        names = self.config.sport_services
+        none = Point(name='stance', ok=False, text=f'none of the services {list(names)} is there')
+        for service in self._announced(names):
+            fsm = self._ask(service, GET_FSM_ID, 'data')
+            if isinstance(fsm, Point):
+                none = fsm
+                continue
+            wrong = stance_problem(self.config, fsm)
+            text = f'{wrong or f"state {fsm}"}; service {service!r} says'
+            return Point(name='stance', ok=not wrong, text=text), service
+        return none, ''
+
+    def _announced(self, names: tuple[str, ...]) -> list[str]:
+        """Return which services are there, in order; waits for the first of them."""
+        end = self.clock.now() + _ANSWER
+        while True:
+            found = [s for s in names if self.bus.peers(request_topic(s)).readers]
+            if found or self.clock.now() >= end:
+                return found
+            self._listen(self.spec.dt)
 
     def _ask(self, service: str, api_id: int, key: str) -> object:
         """Return a value of a service's answer, or the point that says what is wrong."""
@@ -222,7 +247,7 @@ def _other_type(peers: tuple[Peer, ...]) -> str:
 
 def _meaning(code: int) -> str:
     known = {
-        3102: ' (no such service is announced; older firmware calls sport loco)',
+        3102: ' (no such service is announced)',
         3104: ' (no answer in time)',
         3203: ' (not implemented)',
     }

@@ -135,6 +135,7 @@ class Pair:
             status=tuple(status for state in states for status in state.status),
             bus=counters,
             faults=tuple(fault for state in states for fault in state.faults),
+            warnings=tuple(warning for state in states for warning in state.warnings),
         )
 
     def write(self, command: JointCommand, now: float) -> None:

@@ -63,6 +63,7 @@ class Watchdogs:
         :return: most urgent first within each watchdog; empty when all is well.
         """
         found: list[Finding] = [(Event.FAULT, reason) for reason in state.faults]
+        found += [(Event.WARNING, reason) for reason in state.warnings]
         self._check_age(state, found)
         self._check_status(state, command, found)
         self._check_temperature(state, found)

@@ -16,8 +16,10 @@ import time
 import numpy as np
 
 from vla_control.buses.unitree import (
+    ARM_ACTION,
     ARM_COMMAND,
     BATTERY,
+    encode_arm_action,
     Ends,
     hand_command,
     hand_report,
@@ -26,7 +28,6 @@ from vla_control.buses.unitree import (
     MOTION_SWITCHER,
     request_topic,
     response_topic,
-    SPORT,
     UnitreeBus,
     UnitreeLoopback,
 )
@@ -40,10 +41,11 @@ from vla_control.sim.unitree_body import CommandDoor, damping, Impedance, STALE
 from vla_control.sim.unitree_hands import DexHand
 from vla_control.sim.unitree_services import G1Services
 from vla_control.sim.unitree_state import battery_report, BoardFaults, BodyReport
+from vla_control.sim.unitree_stranger import Stranger
 
 STATE_PERIOD = 0.002  # [s] between two states of the body, as on the robot
 HAND_PERIOD = 0.004  # [s] between two states of a hand
-BATTERY_PERIOD = 0.05  # [s]
+SLOW_PERIOD = 0.05  # [s] between two states of the battery, and of the arm action service
 POLL = 0.001  # [s] longest pause between two looks at the bus; it has no blocking receive
 CONTROLLER = 'ai'  # name of the robot's own controller
 
@@ -61,6 +63,7 @@ class UnitreeBoard:
         spec: RobotSpec,
         dynamics: Dynamics,
         pause: Callable[[float], None] | None = None,
+        stranger: UnitreeBus | None = None,
     ) -> None:
         """
         Begin standing under its own controller; hanging, and released, for a low level spec.
@@ -68,6 +71,7 @@ class UnitreeBoard:
         :param bus: open, in the role of the device.
         :param dynamics: what its own controller compensates gravity with.
         :param pause: sleeps for a time [s]; None where time is not real.
+        :param stranger: closed bus of the second writer that ``faults`` can ask for.
         :raises ConfigError: when the motor or bus section is wrong.
         """
         config = g1_config(spec)
@@ -80,10 +84,11 @@ class UnitreeBoard:
             topic: CommandDoor() for topic in (ARM_COMMAND, LOW_COMMAND) if topic in bus.ends.reads
         }
         self._report = BodyReport(spec, self._motors.slots, config.mode_machine)
+        self._stranger = Stranger(stranger, config.mode_machine) if stranger else None
         n = len(spec.joints)
         self._q, self._v, self._exerted = np.full(n, np.nan), np.zeros(n), np.zeros(n)
         self._posture: Floats | None = None  # (n,) [rad] what its own controller holds
-        self._next = {'body': -np.inf, 'hands': -np.inf, 'battery': -np.inf}  # [s]
+        self._next = {'body': -np.inf, 'hands': -np.inf, 'others': -np.inf}  # [s]
 
     @property
     def holding(self) -> bool:
@@ -100,6 +105,8 @@ class UnitreeBoard:
         :returns: whether anything had arrived.
         :raises BusError: when the bus is closed or lost.
         """
+        if self._stranger is not None:
+            self._stranger.serve(now, self.faults.second_writer)
         heard = self._hear(now)
         self._tell(now)
         if heard or wait <= 0.0 or self._pause is None:
@@ -138,6 +145,8 @@ class UnitreeBoard:
 
     def close(self) -> None:
         """Leave the bus; safe to call twice."""
+        if self._stranger is not None:
+            self._stranger.serve(0.0, False)
         self._bus.close()
 
     def _body_torque(self, now: float, posture: Floats) -> Floats:
@@ -192,8 +201,9 @@ class UnitreeBoard:
                 if side not in self.faults.silent_hands:
                     state = self._q[joints], self._v[joints], self._exerted[joints]
                     self._bus.publish(hand_report(side), self.hands[side].report(*state))
-        if self._due('battery', now, BATTERY_PERIOD):
+        if self._due('others', now, SLOW_PERIOD):
             self._bus.publish(BATTERY, battery_report(self.faults.battery))
+            self._bus.publish(ARM_ACTION, encode_arm_action(self.services.action))
 
     def _due(self, what: str, now: float, period: float) -> bool:
         due = self._next[what]
@@ -205,8 +215,9 @@ class UnitreeBoard:
 
 def board_ends(spec: RobotSpec) -> Ends:
     """Return the topics of the board: those of a driver, and both ways to command the body."""
-    sides = tuple(g1_motors(spec, g1_config(spec)).hands)
-    services = (MOTION_SWITCHER, SPORT)
+    config = g1_config(spec)
+    sides = tuple(g1_motors(spec, config).hands)
+    services = (MOTION_SWITCHER, *config.sport_services)
     return Ends(
         reads=(
             ARM_COMMAND,
@@ -214,7 +225,13 @@ def board_ends(spec: RobotSpec) -> Ends:
             *map(hand_command, sides),
             *map(request_topic, services),
         ),
-        writes=(LOW_STATE, BATTERY, *map(hand_report, sides), *map(response_topic, services)),
+        writes=(
+            LOW_STATE,
+            BATTERY,
+            ARM_ACTION,
+            *map(hand_report, sides),
+            *map(response_topic, services),
+        ),
     )
 
 
@@ -230,11 +247,15 @@ def on_dds(spec: RobotSpec) -> UnitreeBoard:
 
     bus = DdsBus(replace(config, ends=board_ends(spec)))
     bus.open()
-    return UnitreeBoard(bus, spec, RobotDynamics.from_spec(spec), time.sleep)
+    other = dds_config(spec, 'sim', 'stranger')
+    only = Ends(reads=(), writes=(g1_config(spec).command,))
+    stranger = DdsBus(replace(other, ends=only))
+    return UnitreeBoard(bus, spec, RobotDynamics.from_spec(spec), time.sleep, stranger)
 
 
 def in_memory(spec: RobotSpec) -> tuple[UnitreeLoopback, UnitreeBoard]:
     """Return the driver's bus and the board, joined in memory."""
     host, end = UnitreeLoopback.pair(g1_ends(spec), board_ends(spec))
     end.open()
-    return host, UnitreeBoard(end, spec, RobotDynamics.from_spec(spec))
+    stranger = host.third((g1_config(spec).command,))
+    return host, UnitreeBoard(end, spec, RobotDynamics.from_spec(spec), stranger=stranger)

@@ -6,6 +6,7 @@ import json
 
 from vla_control.buses.unitree import (
     answer,
+    ArmAction,
     CHECK_MODE,
     GET_FSM_ID,
     MOTION_SWITCHER,
@@ -26,7 +27,9 @@ class G1Services:
     ``motion_switcher`` and ``sport``.
 
     ``controller`` is the name of the robot's own controller, '' when it is released; ``fsm`` the
-    state it is in; ``silent`` keeps both from answering.
+    state it is in; ``sport`` what its service is called, ``loco`` on older firmware; ``silent``
+    keeps both from answering. ``action`` is what the arm action service says it does; it moves
+    nothing here.
     """
 
     def __init__(self, controller: str) -> None:
@@ -37,6 +40,8 @@ class G1Services:
         """
         self.controller = controller
         self.fsm = STANDING
+        self.sport = SPORT
+        self.action = ArmAction()
         self.silent = False
 
     def serve(self, bus: UnitreeBus) -> int:
@@ -48,7 +53,7 @@ class G1Services:
         """
         if self.silent:
             return 0
-        return answer(bus, MOTION_SWITCHER, self._switch) + answer(bus, SPORT, self._sport)
+        return answer(bus, MOTION_SWITCHER, self._switch) + answer(bus, self.sport, self._sport)
 
     def _switch(self, api_id: int, parameter: str) -> tuple[int, str]:
         if api_id == CHECK_MODE:

@@ -36,8 +36,11 @@ class BoardFaults:
     frozen: bool = False  # states leave, but always the same one
     mode_machine: int | None = None  # told instead of the configured one
     silent_hands: set[str] = field(default_factory=set)  # 'left', 'right'
-    temperature: dict[int, float] = field(default_factory=dict)  # slot -> [deg C]
+    temperature: dict[int, float | tuple[float, float]] = field(
+        default_factory=dict
+    )  # slot -> [deg C] of both sensors, or of casing and winding
     errors: dict[int, int] = field(default_factory=dict)  # slot -> bits of motorstate
+    second_writer: bool = False  # another program commands the robot
     battery: float = 80.0  # [percent] of charge
     buttons: Collection[str] = ()  # held on the remote control
     quaternion: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)  # w, x, y, z
