@@ -151,12 +151,31 @@ def test_05_what_is_too_large_saturates_and_does_not_wrap_round():
             assert sent.tau == pytest.approx(np.copysign(joint.effort, tau), abs=0.014)
 
 
-def test_06_torque_is_bounded_by_ratings_and_over_current_is_heard():
+def test_06_more_than_the_peak_torque_is_read_back_and_is_a_fault():
     arm = ControlledDk1()
-    ranges = [m.memory.ranges().torque for m in arm.rig.motors.motors]
-    efforts = [j.effort for j in arm.spec.joints[:6]]
+    ranges = [m.memory.ranges().torque for m in arm.rig.motors.motors[:6]]
     # A limit at full scale can never be exceeded by what is read back.
-    assert all(e < r for e, r in zip(efforts, ranges, strict=False))
+    assert (arm.spec.safety.effort_peak * arm.spec.effort[:6] < ranges).all()
+    joint, target = 1, arm.following()
+    arm.ticks(600, lambda now: at_rest(target, now))
+    arm.rig.motors.motor('joint2')._limit = ranges[joint]  # a drive that does not hold it back
+    arm.rig.stand = True
+    safety = arm.spec.safety
+    strain = arm.snapshot.measured.effort[joint]
+    # Less off than tracking would stop for: stiffness and weight make 27.8 N·m of it.
+    arm.rig.place('joint2', target[joint] + (27.8 + strain) / arm.spec.kp[joint])
+    ticks = round(safety.effort_time / arm.spec.dt)
+    snapshot = arm.ticks(ticks - 1, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.RUN
+    assert -28.0 < snapshot.measured.effort[joint] < -27.54
+    assert abs(snapshot.measured.q - target)[joint] < safety.tracking_stop
+    snapshot = arm.ticks(4, lambda now: at_rest(target, now))
+    assert snapshot.mode is Mode.FAULT
+    assert 'above the peak effort for 100 ms: joint2 (27.8 of 27.5 N·m)' in snapshot.reason
+
+
+def test_06_over_current_that_a_motor_reports_is_heard():
+    arm = ControlledDk1()
     arm.following()
     arm.rig.motors.motor('joint2').set_fault(0xA)
     snapshot = arm.ticks(2)

@@ -3,7 +3,7 @@
 """RobotSpec: the one place of a robot's limits, gains, motors and safety numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 import math
@@ -14,6 +14,7 @@ import numpy as np
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import Floats, frozen_floats
+from vla_control.core.safety_spec import SafetySpec
 
 
 class JointKind(Enum):
@@ -38,30 +39,7 @@ class JointSpec:
     kp: float  # [N·m/rad] stiffness; 0 where the motor's own position loop holds it
     kd: float  # [N·m·s/rad] damping
     motor: dict[str, Any]  # the driver's own section, checked by the driver
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetySpec:
-    """The numbers of the safety invariants."""
-
-    position_margin: float  # [rad] soft limit inside the mechanical stop, arm joints
-    chunk_jump: float  # [rad] largest distance of a chunk's first due point from the plan
-    chunk_timeout: float  # [s] without a chunk before HOLD latches
-    command_timeout: float  # [s] without a joint command before the driver stops
-    enable_timeout: float  # [s] without the enabling device before the driver stops
-    feedback_stop: float  # [s] oldest motor answer before the driver ramps to rest
-    feedback_fault: float  # [s] oldest motor answer before FAULT
-    frozen_feedback: float  # [s] of identical raw feedback in motion before FAULT
-    image_timeout: float  # [s] oldest image a policy may be asked about
-    tracking_warning: float  # [rad] reported
-    tracking_stop: float  # [rad] FAULT when exceeded for tracking_time
-    tracking_time: float  # [s]
-    temperature_warning: float  # [deg C]
-    temperature_stop: float  # [deg C]
-    gain_ramp: float  # [s] from zero to full gains after enabling
-    authority_ramp: float  # [s] from 20 % to 100 % of the velocity limit after resume
-    motor_watchdog: float  # [s] of silence before the motors stop by themselves
-    future_stamp: float  # [s] a chunk may be stamped ahead of now
+    rated: float | None = None  # [N·m | N] bearable for ever, by its maker; None: not known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +74,12 @@ class RobotSpec:
             _check_joint(self.name, joint, home)
         if not 0.0 < self.control_rate < math.inf:
             raise ConfigError(f'{self.name}: control_rate {self.control_rate} must be > 0 Hz')
-        for entry in fields(self.safety):
-            value = getattr(self.safety, entry.name)
-            if not 0.0 <= value < math.inf:
-                raise ConfigError(
-                    f'{self.name}: safety.{entry.name} is {value}, must be a finite number >= 0'
-                )
+        self.safety.check(self.name)
+        if any(j.rated for j in self.joints) and self.safety.thermal_time == 0.0:
+            raise ConfigError(
+                f'{self.name}: safety.thermal_time is 0 though joints have a rated effort; give '
+                'the time in s in which their motors warm up'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,6 +143,11 @@ class RobotSpec:
     def effort(self) -> Floats:
         """Effort limits, (n,)."""
         return frozen_floats([j.effort for j in self.joints])
+
+    @cached_property
+    def rated(self) -> Floats:
+        """Efforts the motors bear for ever, (n,); inf where their maker does not say."""
+        return frozen_floats([math.inf if j.rated is None else j.rated for j in self.joints])
 
     @cached_property
     def kp(self) -> Floats:
@@ -299,6 +282,11 @@ def _check_joint(robot: str, joint: JointSpec, home: float) -> None:
     for key in ('velocity', 'acceleration', 'jerk', 'effort'):
         if getattr(joint, key) <= 0.0:
             raise ConfigError(f'{robot}: {joint.name}.{key} is {getattr(joint, key)}, must be > 0')
+    if joint.rated is not None and not 0.0 < joint.rated < math.inf:
+        raise ConfigError(
+            f'{robot}: {joint.name}.rated is {joint.rated}; give the effort in N·m (grippers N) '
+            'its motor bears for ever, or leave the key out'
+        )
     if joint.kp < 0.0 or joint.kd < 0.0 or (joint.kp > 0.0 and joint.kd == 0.0):
         raise ConfigError(
             f'{robot}: {joint.name} has kp {joint.kp} and kd {joint.kd}; both must '
