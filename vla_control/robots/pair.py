@@ -82,6 +82,7 @@ class Pair:
         self._spec = spec
         self._clock = clock
         self._drivers = tuple(drivers.values())
+        self._sides = tuple(drivers)
         self._open: set[int] = set()  # parts that are connected
 
     def connect(self, now: float) -> None:
@@ -89,7 +90,7 @@ class Pair:
         Connect every part; when one fails, those before it are let go again.
 
         :raises RobotError: when a part is not the robot its spec describes.
-        :raises BusError: when a bus cannot be opened.
+        :raises BusError: naming the part whose bus cannot be opened.
         """
         with ExitStack() as undo:
             for i in range(len(self._drivers)):
@@ -140,20 +141,16 @@ class Pair:
 
         :raises CodecError: when any value is not finite or the shape is wrong; nothing is sent.
         :raises RobotError: before enable().
-        :raises BusError: when a bus did not take its frames; all parts are damped then.
+        :raises BusError: naming the part whose bus did not take its frames; all are damped then.
         """
         command_gain(self._spec, command)
         try:
-            for driver, mine in zip(self._drivers, self._spec.shares, strict=True):
-                driver.write(
-                    JointCommand(
-                        q=command.q[mine],
-                        v=command.v[mine],
-                        a=command.a[mine],
-                        gain=command.gain,
-                    ),
-                    now,
+            for i, mine in enumerate(self._spec.shares):
+                share = JointCommand(
+                    q=command.q[mine], v=command.v[mine], a=command.a[mine], gain=command.gain
                 )
+                with self._saying(i):
+                    self._drivers[i].write(share, now)
         except (BusError, CodecError, RobotError):
             self.safe_action(now)
             raise
@@ -185,7 +182,8 @@ class Pair:
                 every.callback(self._close, i)
 
     def _connect(self, index: int) -> None:
-        self._drivers[index].connect(self._clock.now())
+        with self._saying(index):
+            self._drivers[index].connect(self._clock.now())
         self._open.add(index)
 
     def _clear(self, index: int) -> None:
@@ -201,6 +199,14 @@ class Pair:
         """Return an enabled part to what connect() left it as."""
         self._close(index)
         self._connect(index)
+
+    @contextmanager
+    def _saying(self, index: int) -> Iterator[None]:
+        """Put the side before what a bus has to say: both have motors of the same ids."""
+        try:
+            yield
+        except BusError as error:
+            raise BusError(f'{self._sides[index]}: {error}') from error
 
     @contextmanager
     def _tending(
@@ -222,7 +228,7 @@ class HomingPair(Pair):
         """How it stands in all parts; any thread may ask."""
         reports = {
             side: driver.homing
-            for side, driver in zip(self._spec.parts, self._drivers, strict=True)
+            for side, driver in zip(self._sides, self._drivers, strict=True)
             if isinstance(driver, HomingDriver)
         }
         return HomingReport(
