@@ -202,10 +202,20 @@ class Check:
 
     robot: str = ''
     """A name or YAML file to check; every shipped robot if empty."""
+    identify: bool = False
+    """Find out which arm of a pair is behind which bus: one is to be moved by hand."""
+    side: str = ''
+    """The arm to move for that; the first one if none is given."""
+    hardware: Literal['real', 'sim'] = 'real'
+    """Whose buses to look at for that."""
+    seconds: float = 30.0
+    """[s] to wait for the arm to be moved."""
     json: JsonFlag = False
 
     def run(self) -> int:
-        """Load and describe."""
+        """Load and describe, or identify; the exit status is then 0 when all is as configured."""
+        if self.identify:
+            return self._identify()
         names = [self.robot] if self.robot else available('robots')
         specs = [load_robot(name) for name in names]
         report = {
@@ -225,6 +235,14 @@ class Check:
 
         emit(report, self.json, show)
         return 0
+
+    def _identify(self) -> int:
+        from vla_control.runtime.identify import run_identify
+
+        say = Console(stderr=True, soft_wrap=True).print
+        report = run_identify(self.robot, self.hardware, self.side, self.seconds, say)
+        emit(report, self.json, lambda: print(report['moved'] or 'unknown'))
+        return 0 if report['matches'] else 1
 
 
 COMMANDS: dict[str, Any] = {

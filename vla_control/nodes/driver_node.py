@@ -86,6 +86,8 @@ class DriverNode(ManagedNode):
             self.spec, driver, self._log, require_enable=self._needs_enable()
         )
         self.controller.configure(self.clock.now())
+        if where := driver_reports.where(self.spec, hardware):
+            self.get_logger().info(where)
         self._create_entities()
 
     def activate(self) -> None:
@@ -145,9 +147,10 @@ class DriverNode(ManagedNode):
         """Report every motor, the bus, the loop and the mode."""
         if self.controller is None:
             return []
+        hardware, now = self.values['hardware'], self.clock.now()
         return [
             *driver_reports.reports(
-                self.spec, self.controller.snapshot, self.loop, self.clock.now(), self._refused
+                self.spec, self.controller.snapshot, self.loop, now, self._refused, hardware
             ),
             commanders.report(self, 'joint_command', self._rivals),
         ]

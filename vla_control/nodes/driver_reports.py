@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a driver says of itself on /diagnostics."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from vla_control.core.messages import RobotState
 from vla_control.core.spec import RobotSpec
 from vla_control.nodes.diagnostics import Level, loop_report, Report
+from vla_control.robots.sides import bus_paths
 from vla_control.runtime.control import ControlSnapshot
 from vla_control.runtime.loop import ControlLoop
 from vla_control.safety.supervisor import Mode
@@ -18,12 +21,14 @@ def reports(
     loop: ControlLoop | None,
     now: float,
     refused: int,
+    hardware: str,
 ) -> list[Report]:
     """
     Return the mode, the loop, the bus and every motor.
 
     :param now: [s] on the clock of the snapshot.
     :param refused: joint commands that were no commands for this robot.
+    :param hardware: whose buses it is on.
     """
     found = [_mode(snapshot, refused)]
     if loop is not None:
@@ -32,9 +37,15 @@ def reports(
     if state is None:
         return found
     stale = now - snapshot.time
-    found.append(_bus(state))
+    found.append(_bus(state, bus_paths(spec, hardware)))
     found += [_motor(spec, state, index, stale) for index in range(len(spec.joints))]
     return found
+
+
+def where(spec: RobotSpec, hardware: str) -> str:
+    """Say which arm is behind which bus, empty where there is one; swapped ones connect too."""
+    paths = bus_paths(spec, hardware)
+    return ', '.join(f'{side} arm at {path}' for side, path in paths.items())
 
 
 def _mode(snapshot: ControlSnapshot, refused: int) -> Report:
@@ -57,13 +68,13 @@ def _mode(snapshot: ControlSnapshot, refused: int) -> Report:
     )
 
 
-def _bus(state: RobotState) -> Report:
+def _bus(state: RobotState, paths: Mapping[str, str]) -> Report:
     errors = state.bus.get('errors', 0)
     return Report(
         name='bus',
         level=Level.WARN if errors else Level.OK,
         message=f'{errors} errors' if errors else 'no errors',
-        values=dict(state.bus),
+        values={**state.bus, **{f'{side} arm at': path for side, path in paths.items()}},
     )
 
 

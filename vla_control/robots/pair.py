@@ -12,7 +12,7 @@ from vla_control.core.errors import BusError, CodecError, RobotError
 from vla_control.core.messages import frozen_floats, JointCommand, RobotState
 from vla_control.core.protocols import Clock, HomingDriver, HomingReport, RobotDriver
 from vla_control.core.spec import RobotSpec
-from vla_control.robots.guards import command_gain
+from vla_control.robots.guards import command_gain, naming
 
 Duty = Callable[[float], None]
 
@@ -149,7 +149,7 @@ class Pair:
                 share = JointCommand(
                     q=command.q[mine], v=command.v[mine], a=command.a[mine], gain=command.gain
                 )
-                with self._saying(i):
+                with naming(self._sides[i]):
                     self._drivers[i].write(share, now)
         except (BusError, CodecError, RobotError):
             self.safe_action(now)
@@ -182,7 +182,7 @@ class Pair:
                 every.callback(self._close, i)
 
     def _connect(self, index: int) -> None:
-        with self._saying(index):
+        with naming(self._sides[index]):
             self._drivers[index].connect(self._clock.now())
         self._open.add(index)
 
@@ -199,14 +199,6 @@ class Pair:
         """Return an enabled part to what connect() left it as."""
         self._close(index)
         self._connect(index)
-
-    @contextmanager
-    def _saying(self, index: int) -> Iterator[None]:
-        """Put the side before what a bus has to say: both have motors of the same ids."""
-        try:
-            yield
-        except BusError as error:
-            raise BusError(f'{self._sides[index]}: {error}') from error
 
     @contextmanager
     def _tending(
