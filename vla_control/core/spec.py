@@ -57,7 +57,8 @@ class RobotSpec:
     bus: dict[str, Any]  # the driver's own section, checked by the driver
     urdf_args: dict[str, str] = field(default_factory=dict)
     scene: str = ''  # config/scenes/<scene>.yaml for simulation
-    cameras: tuple[str, ...] = ()  # names of config/cameras/<name>.yaml mounted by default
+    cameras: tuple[str, ...] = ()  # mounted by default, by the names policies know
+    camera_files: dict[str, str] = field(default_factory=dict)  # by camera, where named otherwise
     parts: 'dict[str, RobotSpec]' = field(default_factory=dict)  # in joint order, one bus each
 
     def __post_init__(self) -> None:
@@ -74,6 +75,12 @@ class RobotSpec:
             _check_joint(self.name, joint, home)
         if not 0.0 < self.control_rate < math.inf:
             raise ConfigError(f'{self.name}: control_rate {self.control_rate} must be > 0 Hz')
+        unmounted = sorted(set(self.camera_files) - set(self.cameras))
+        if unmounted:
+            raise ConfigError(
+                f'{self.name}: camera_files names {unmounted}, which are not among its cameras '
+                f'{list(self.cameras)}'
+            )
         self.safety.check(self.name)
         if any(j.rated for j in self.joints) and self.safety.thermal_time == 0.0:
             raise ConfigError(
@@ -90,6 +97,11 @@ class RobotSpec:
     def dt(self) -> float:
         """Control period [s]."""
         return 1.0 / self.control_rate
+
+    @property
+    def camera_configs(self) -> tuple[str, ...]:
+        """Names in config/cameras of the cameras mounted by default, in their order."""
+        return tuple(self.camera_files.get(name, name) for name in self.cameras)
 
     @cached_property
     def shares(self) -> tuple[slice, ...]:
@@ -209,6 +221,7 @@ class _Composition:
     urdf_args: dict[str, str] = field(default_factory=dict)
     scene: str = ''
     cameras: tuple[str, ...] = ()
+    camera_files: dict[str, str] = field(default_factory=dict)
 
 
 def _compose(own: _Composition, parts: dict[str, RobotSpec], where: str) -> RobotSpec:
@@ -238,6 +251,7 @@ def _compose(own: _Composition, parts: dict[str, RobotSpec], where: str) -> Robo
         bus={},
         scene=own.scene,
         cameras=own.cameras,
+        camera_files=own.camera_files,
         parts=parts,
     )
 

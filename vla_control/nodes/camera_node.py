@@ -72,7 +72,7 @@ class CameraNode(ManagedNode):
         calibration = self._calibration()
         self._info: CameraInfo | None = None
         if calibration is not None:
-            self._info = images.camera_info(calibration, self.source.width, self.source.height)
+            self._info = images.camera_info(calibration, *self.source.picture)
 
     def activate(self) -> None:
         """Start to read."""
