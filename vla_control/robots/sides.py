@@ -132,8 +132,7 @@ def watch_sides(
     with ExitStack() as closing:
         links = {}
         for side, bus in buses.items():
-            part = spec.parts[side]
-            links[side] = DamiaoLink(motors_of(part), bus, clock, part.safety.feedback_stop)
+            links[side] = DamiaoLink(motors_of(spec.parts[side]), bus, clock)
             with naming(side):
                 bus.open()
             closing.callback(bus.close)
