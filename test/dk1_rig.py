@@ -82,6 +82,9 @@ class Dk1Rig(Rig):
     def break_motor(self, joint):
         self.motors.motor(joint).set_fault(0xE)
 
+    def pull_cable(self):
+        self.device.unplug()
+
     def cut_bus(self):
         self.device.unplug()
 

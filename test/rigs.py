@@ -164,6 +164,9 @@ class OpenArmRig(Rig):
     def break_motor(self, joint):
         self.motors.motor(joint).set_fault(0xE)
 
+    def pull_cable(self):
+        self.dead = True
+
     def cut_bus(self):
         self.bus.close()
 

@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 from rich.console import Console
 import tyro
 
-from vla_control.core.config import available
 from vla_control.core.errors import VlaControlError
-from vla_control.core.spec import load_robot
 from vla_control.policies.config import policy_of
 from vla_control.runtime.bench.command import BenchOptions, run_bench, Subject
 from vla_control.runtime.evaluate import EpisodeResult, evaluate, Evaluation, show
+from vla_control.runtime.inventory import as_text, inventory
 
 Request = Literal['resume', 'e_stop', 'reset', 'hold', 'home', 'start', 'stop']
 JsonFlag = Annotated[bool, tyro.conf.arg(help='print one JSON object, alone, on stdout')]
@@ -232,29 +231,31 @@ class Check:
 
     robot: str = ''
     """A name or YAML file to check; every shipped robot if empty."""
+    identify: bool = False
+    """Find out which arm of a pair is behind which bus: one is to be moved by hand."""
+    side: str = ''
+    """The arm to move for that; the first one if none is given."""
+    hardware: Literal['real', 'sim'] = 'real'
+    """Whose buses to look at for that."""
+    seconds: float = 30.0
+    """[s] to wait for the arm to be moved."""
     json: JsonFlag = False
 
     def run(self) -> int:
-        """Load and describe."""
-        names = [self.robot] if self.robot else available('robots')
-        specs = [load_robot(name) for name in names]
-        report = {
-            'robots': {s.name: {'title': s.title, 'joints': list(s.names)} for s in specs},
-            'policies': available('policies'),
-            'cameras': available('cameras'),
-        }
-
-        def show() -> None:
-            for spec in specs:
-                print(
-                    f'{spec.name}: {spec.title}, {len(spec.joints)} joints, '
-                    f'{spec.control_rate:g} Hz, ok'
-                )
-            print(f'policies: {", ".join(report["policies"])}')
-            print(f'cameras: {", ".join(report["cameras"])}')
-
-        emit(report, self.json, show)
+        """Load and describe, or identify; the exit status is then 0 when all is as configured."""
+        if self.identify:
+            return self._identify()
+        report = inventory(self.robot)
+        emit(report, self.json, lambda: print(as_text(report)))
         return 0
+
+    def _identify(self) -> int:
+        from vla_control.runtime.identify import run_identify
+
+        say = Console(stderr=True, soft_wrap=True).print
+        report = run_identify(self.robot, self.hardware, self.side, self.seconds, say)
+        emit(report, self.json, lambda: print(report['moved'] or 'unknown'))
+        return 0 if report['matches'] else 1
 
 
 COMMANDS: dict[str, Any] = {

@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The leader's motors are read through lost and late packets, and never the wrong device."""
 
-from leader_rig import bus_at, HASTY, leader_at
-import pytest
+from pathlib import Path
 
-from vla_control.buses.dynamixel import HELD, Item
+from leader_rig import bus_at, config, HASTY, leader_at, PATIENT
+import pytest
+import yaml
+
+from vla_control.buses.byte_ports import TtyPort
+from vla_control.buses.dynamixel import BAUD, DynamixelBus, HELD, Item
 from vla_control.core.errors import BusError
 from vla_control.sim.dynamixel_leader import LeaderFaults
 
 COUNTS = (2048, 2342, 0, 4095, 1000, 3000, 2280)
 MODELS = (1190, 1200)
+VECTORS = yaml.safe_load((Path(__file__).parents[1] / 'data/dk1_vectors.yaml').read_text())
 
 
 @pytest.fixture
@@ -35,6 +40,38 @@ def hasty(tmp_path, leader):
     yield bus
     leader.faults = LeaderFaults()
     bus.close()
+
+
+class Tap(TtyPort):
+    """Keeps every packet that is written, as the SDK writes them whole."""
+
+    def __init__(self, path):
+        super().__init__(str(path), BAUD)
+        self.written = []
+
+    def write(self, data):
+        self.written.append(data)
+        return super().write(data)
+
+
+def test_the_leader_is_told_the_vendors_bytes(tmp_path, leader):
+    port = Tap(tmp_path / 'leader')
+    leader_config = config(tmp_path / 'leader')
+    bus = DynamixelBus(port, leader_config.ids, timeout=PATIENT, lock_folder=tmp_path)
+    bus.open()
+    bus.check(1, MODELS)
+    for number in leader_config.ids:
+        bus.release(number)
+    trigger = leader_config.trigger
+    bus.spring(trigger.id, trigger.open, trigger.current)
+    bus.positions(0.0)
+    written = list(port.written)
+    bus.close()
+    golden = {vector['what']: bytes.fromhex(vector['hex']) for vector in VECTORS['leader']}
+    for what, packet in golden.items():
+        assert written.count(packet) == 1, f'{what} was not written as {packet.hex(" ")}'
+    # The vendor gives the trigger torque first and then a goal; ours knows where to go by then.
+    assert written.index(golden['goal_position']) < written.index(golden['torque_enable'])
 
 
 def test_all_positions_come_with_one_request(bus, leader):

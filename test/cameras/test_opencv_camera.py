@@ -4,6 +4,7 @@
 
 import threading
 
+import numpy as np
 import pytest
 
 from vla_control.cameras.config import SourceConfig
@@ -18,6 +19,7 @@ LONG = 10.0  # [s]
 class Gate:
     """A device that grabs one frame each time the test says so."""
 
+    WIDTH, HEIGHT = 128, 96  # [px]
     period = None
 
     def __init__(self):
@@ -37,7 +39,7 @@ class Gate:
         if self.damaged:
             self.damaged -= 1
             return None
-        return pattern(self.number, 96, 96)
+        return pattern(self.number, self.WIDTH, self.HEIGHT)
 
     def release(self):
         self.released.set()
@@ -50,10 +52,16 @@ class Gate:
 
 
 @pytest.fixture
-def rig():
+def rig(request):
     device = Gate()
     source = SourceConfig(
-        source='opencv', device='0', width=96, height=96, rate=1000.0, patience=10.0
+        source='opencv',
+        device='0',
+        width=Gate.WIDTH,
+        height=Gate.HEIGHT,
+        rate=1000.0,
+        patience=10.0,
+        rotate=getattr(request, 'param', 0),
     )
     stamps = iter(range(100, 10_000))
     camera = OpenCvCamera(source, 'front', 'f', lambda: float(next(stamps)), lambda _: device)
@@ -71,6 +79,20 @@ def test_only_the_newest_of_several_frames_is_kept(rig):
     image = camera.read(LONG)
     assert read_number(image.pixels) == 4
     assert image.stamp == 103.0, 'stamped when grabbed, not when read'
+
+
+@pytest.mark.parametrize('rig', [0, 90, 180, 270], indirect=True)
+def test_a_picture_is_turned_clockwise_and_whole_rows_come_out(rig, request):
+    device, camera = rig
+    degrees = request.node.callspec.params['rig']
+    device.give(1)
+    pixels = camera.read(LONG).pixels
+    own = pattern(1, Gate.WIDTH, Gate.HEIGHT)
+    corner = {0: own[0, 0], 90: own[-1, 0], 180: own[-1, -1], 270: own[0, -1]}[degrees]
+    np.testing.assert_array_equal(pixels[0, 0], corner)
+    np.testing.assert_array_equal(pixels, np.rot90(own, -degrees // 90))
+    assert pixels.flags.c_contiguous and not pixels.flags.writeable
+    assert (pixels.shape[1], pixels.shape[0]) == camera._source.picture
 
 
 def test_a_damaged_frame_is_skipped_and_many_are_a_loss(rig):

@@ -9,6 +9,7 @@ import pytest
 from vla_control.core.config import available
 from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot
+from vla_control.robots.dk1_leader import load_leader
 
 
 def wires(spec):
@@ -45,6 +46,14 @@ def test_nothing_of_a_real_robot_depends_on_the_session(name):
             real = before.bus.get(key, {}).get('real') if key in before.bus else None
             assert real == (after.bus[key]['real'] if real is not None else None)
     assert moved.names == spec.names
+
+
+def test_a_leader_has_a_port_of_its_own_in_each_namespace_and_one_on_hardware():
+    shipped = load_leader('dk1_leader')
+    found = [shipped.in_session(session_name(n)) for n in ('', 'left_cell', 'right_cell')]
+    assert len({leader.port['sim'] for leader in found}) == 3
+    assert found[0] == shipped
+    assert {leader.port['real'] for leader in found} == {shipped.port['real']}
 
 
 def test_ros_domains_are_sessions_too(monkeypatch):

@@ -18,13 +18,19 @@ from vla_control.safety.checker import worst_ratios
 from vla_control.safety.supervisor import Event, Mode
 
 SPEED = 0.3  # [rad/s] both arms move at in the tests of stopping
-JOINTS = {'left': 3, 'right': 11}  # joint 4 of each arm
 PAST_RAMPS = 2.2  # [s] after a resume: full gains and full authority
+
+both_pairs = pytest.mark.parametrize('rig', ['openarm_bimanual', 'dk1_bimanual'], indirect=True)
 
 
 @pytest.fixture
-def rig():
-    return PairRig()
+def rig(request):
+    return PairRig(getattr(request, 'param', 'openarm_bimanual'))
+
+
+def fourth(spec, side):
+    """Return the index of joint 4 of one arm."""
+    return next(i for i, name in enumerate(spec.names) if name.endswith(f'{side}_joint4'))
 
 
 class Moving:
@@ -39,11 +45,11 @@ class Moving:
         self.controller.request(Event.RESUME)
         self.home = rig.pose
         self.began = rig.now()
-        self.times, self.sent = [], []
+        self.times, self.sent, self.modes = [], [], []
 
     def velocity(self):
         v = np.zeros(len(self.spec.joints))
-        v[list(JOINTS.values())] = -SPEED
+        v[[fourth(self.spec, side) for side in self.rig.sides]] = -SPEED
         return v
 
     def run(self, seconds, until=None):
@@ -54,6 +60,8 @@ class Moving:
             wanted = Reference(stamp=now, q=self.home + v * t, v=v * (t > 0), a=0 * v)
             self.controller.put(wanted)
             self.controller.tick(now)
+            if self.mode not in self.modes[-1:]:
+                self.modes.append(self.mode)
             self.times.append(now)
             self.sent.append(self.controller.snapshot.commanded.q)
             self.rig.sleep_until(now + self.spec.dt)
@@ -79,34 +87,43 @@ def stiff(rig, side):
     return [s for s in rig.sides[side].commands() if s.kp > 0.0]
 
 
+@both_pairs
 @pytest.mark.parametrize('side', ['left', 'right'])
 def test_a_cable_pulled_on_one_side_stops_both_arms(moving, side):
-    rig = moving.rig
-    rig.sides[side].dead = True
-    moving.run(1.0, until=Mode.STOPPING)
-    assert moving.mode is Mode.STOPPING
-    moving.run(1.0, until=Mode.FAULT)
+    rig, controller = moving.rig, moving.controller
+    rig.sides[side].pull_cable()
+    moving.run(2.0, until=Mode.FAULT)
     assert moving.mode is Mode.FAULT
-    assert side in moving.controller.snapshot.reason
-    for name in rig.sides:
-        stiff(rig, name)
+    # Silent motors are waited for within a stop; an adapter that is gone is a fault at once.
+    assert (Mode.STOPPING in moving.modes) is (rig.spec.name == 'openarm_bimanual')
+    assert side in controller.snapshot.reason
+    for name, arm in rig.sides.items():
+        last = [s for s in arm.commands() if s.mit][-6:]
+        if name != side:
+            assert [(s.kp, s.kd > 0.0) for s in last] == [(0.0, True)] * 6, 'in that very tick'
     moving.run(0.3)
+    for event in (Event.RESUME, Event.RESET):
+        controller.request(event)
+        moving.run(0.1)
+        assert moving.mode is Mode.FAULT
+        assert side in controller.snapshot.reason
     for name, arm in rig.sides.items():
         assert not stiff(rig, name), f'{name} is still told where to go'
         if name != side:
-            assert np.abs(arm.v[:7]).max() < 0.05
+            assert np.abs(arm.v[~arm.spec.gripper]).max() < 0.05
 
 
 def test_the_stop_after_a_pulled_cable_is_within_the_limits_of_every_joint(moving):
-    moving.rig.sides['left'].dead = True
+    moving.rig.sides['left'].pull_cable()
     moving.run(1.0, until=Mode.FAULT)
     worst = moving.worst()
     assert max(worst.velocity, worst.acceleration, worst.jerk) <= 1.01
 
 
+@both_pairs
 @pytest.mark.parametrize('side', ['left', 'right'])
 def test_a_motor_fault_on_one_side_faults_both(moving, side):
-    rig, joint = moving.rig, moving.spec.names[JOINTS[side]]
+    rig, joint = moving.rig, moving.spec.names[fourth(moving.spec, side)]
     rig.break_motor(joint)
     moving.run(0.1, until=Mode.FAULT)
     assert moving.mode is Mode.FAULT
@@ -120,7 +137,7 @@ def test_a_motor_fault_on_one_side_faults_both(moving, side):
 
 def test_a_reset_after_a_fault_on_one_side_holds_both_where_they_are(moving):
     rig = moving.rig
-    rig.break_motor(moving.spec.names[JOINTS['right']])
+    rig.break_motor(moving.spec.names[fourth(moving.spec, 'right')])
     moving.run(0.5)
     moving.controller.request(Event.RESET)
     moving.run(0.1)
@@ -129,6 +146,7 @@ def test_a_reset_after_a_fault_on_one_side_holds_both_where_they_are(moving):
     assert set(state.status) == {MotorStatus.ENABLED}
 
 
+@both_pairs
 @pytest.mark.parametrize('side', ['left', 'right'])
 def test_a_bus_that_takes_no_frames_damps_the_other_arm_in_the_same_tick(rig, side):
     rig.started()
@@ -138,8 +156,10 @@ def test_a_bus_that_takes_no_frames_damps_the_other_arm_in_the_same_tick(rig, si
     rig.sides[side].bus.close()
     with pytest.raises(BusError):
         rig.driver.write(rig.command(), rig.now())
-    last = [s for s in rig.sides[other].commands() if s.mit][-7:]
-    assert len(last) == 7
+    arm = rig.sides[other]
+    count = int((~arm.spec.gripper).sum())
+    last = [s for s in arm.commands() if s.mit][-count:]
+    assert len(last) == count
     assert all(s.kp == 0.0 and s.kd > 0.0 for s in last)
 
 
@@ -154,7 +174,7 @@ def test_a_command_wrong_for_one_arm_is_sent_to_neither(rig):
 
 
 def test_an_arm_that_does_not_enable_leaves_the_other_off(rig):
-    joint = rig.spec.names[JOINTS['right']]
+    joint = rig.spec.names[fourth(rig.spec, 'right')]
     rig.driver.connect(rig.now())
     rig.silence(joint)
     with pytest.raises(RobotError, match=joint):
@@ -164,7 +184,7 @@ def test_an_arm_that_does_not_enable_leaves_the_other_off(rig):
 
 
 def test_an_arm_that_does_not_connect_lets_the_other_bus_go(rig):
-    joint = rig.spec.names[JOINTS['right']]
+    joint = rig.spec.names[fourth(rig.spec, 'right')]
     rig.silence(joint)
     with pytest.raises(RobotError, match=joint):
         rig.driver.connect(rig.now())
@@ -175,10 +195,10 @@ def test_the_other_arm_is_carried_while_one_arm_waits_for_a_silent_motor(rig):
     rig.started()
     rig.stand = False
     rig.tick(rig.command())
-    rig.break_motor(rig.spec.names[JOINTS['left']])
+    rig.break_motor(rig.spec.names[fourth(rig.spec, 'left')])
     for _ in range(5):
         rig.tick()
-    rig.silence(rig.spec.names[JOINTS['left']])
+    rig.silence(rig.spec.names[fourth(rig.spec, 'left')])
     before = rig.sides['right'].pose
     start = rig.now()
     with pytest.raises(RobotError, match='keeps its fault'):

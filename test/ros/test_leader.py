@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A leader arm leads through the graph: only what a resumed driver asks for, and from its pose."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sensor_msgs.msg import JointState
@@ -102,6 +104,17 @@ def test_a_leader_that_is_unplugged_holds_the_follower_and_comes_back(graph, nod
     graph.spin_until(lambda: len(chunks) > count + 3, 'chunks that hold')
     node.device.plug()
     graph.spin_until(lambda: node.coupling.phase is Phase.COUPLED, 'coupling again')
+
+
+def test_two_followers_have_a_simulated_leader_each(graph, config):
+    options = {'robot': 'dk1', 'teleop': config, 'hardware': 'mock', 'realtime_priority': 0}
+    nodes = [
+        graph.add(partial(LeaderNode, namespace=name), **options) for name in ('left', 'right')
+    ]
+    ports = {node.leader.config.port['sim'] for node in nodes}
+    assert len(ports) == 2
+    for node in nodes:
+        graph.spin_until(lambda node=node: node.leader.read(node.clock.now()), 'a reading')
 
 
 def test_it_goes_through_its_life_twice(node):

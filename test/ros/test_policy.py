@@ -5,6 +5,7 @@
 import os
 import signal
 
+import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -137,3 +138,28 @@ def test_a_simulated_camera_has_the_calibration_of_the_scene_it_sees(graph, robo
     node.trigger_configure()
     focal = node._info.k[4]
     assert np.rad2deg(2.0 * np.arctan(96.0 / focal)) == pytest.approx(fovy)
+
+
+def test_a_camera_mounted_askew_gives_an_upright_picture_and_its_calibration(graph, tmp_path):
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    own = np.zeros((48, 64, 3), np.uint8)
+    own[-1, 0] = 255  # bottom left
+    cv2.imwrite(str(folder / 'one.png'), own)
+    path = tmp_path / 'side.yaml'
+    path.write_text(
+        'name: side\nframe_id: side\nsources:\n'
+        f'  real: {{source: opencv, device: {folder}, width: 64, height: 48, rate: 30.0, '
+        'loop: true, rotate: 90, intrinsics: {fx: 50.0, fy: 60.0, cx: 30.0, cy: 20.0}}\n'
+    )
+    pictures = graph.heard(Image, 'camera/side/image_raw', qos.reader('camera/<name>/image_raw'))
+    infos = graph.heard(
+        CameraInfo, 'camera/side/camera_info', qos.reader('camera/<name>/camera_info')
+    )
+    graph.add(CameraNode, hardware='real', camera=str(path))
+    graph.spin_until(lambda: pictures and infos, 'pictures')
+    turned = images.rgb_from_msg(pictures[-1])
+    assert turned.shape == (64, 48, 3)
+    assert turned[0, 0].tolist() == [255, 255, 255]
+    assert (infos[-1].width, infos[-1].height) == (48, 64)
+    assert (infos[-1].k[2], infos[-1].k[5]) == (27.0, 30.0)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One tick of a robot, over the ideal mirror: who may move it, and what stops it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -188,3 +190,47 @@ def test_a_full_log_keeps_the_newest_ticks():
     for i in range(5):
         log.add(float(i), np.array([i]), np.array([i]), 'RUN')
     assert log.record().time.tolist() == [2.0, 3.0, 4.0]
+
+
+class Laden(Mock):
+    """A mirror whose first joint carries a torque."""
+
+    torque = 0.0  # [N·m]
+
+    def read(self, now):
+        state = super().read(now)
+        effort = state.effort.copy()
+        effort[0] = self.torque
+        return replace(state, effort=effort)
+
+
+def test_an_overload_stops_in_any_mode_and_its_heat_is_counted_on_in_fault():
+    spec = load_robot('openarm')
+    driver = Laden(spec, q=np.array(spec.home))
+    controller = RobotController(spec, driver)
+    controller.configure(0.0)
+    controller.activate(0.0)
+    now, second = 0.0, 1.0  # [s] a tick: heat takes its time
+
+    def ticks(count, torque):
+        nonlocal now
+        driver.torque = torque
+        for _ in range(count):
+            now += second
+            controller.tick(now)
+
+    ticks(60, spec.rated[0])
+    assert controller.mode is Mode.HOLD
+    assert controller.snapshot.warnings == ()
+    ticks(60, spec.effort[0])
+    assert controller.mode is Mode.FAULT
+    assert spec.names[0] in controller.snapshot.reason
+    ticks(60, spec.effort[0])  # the safe action carries the weight, which goes on heating
+    controller.request(Event.RESET)
+    ticks(100, 0.0)
+    assert controller.mode is Mode.FAULT
+    assert 'reset refused: overloaded for too long' in controller.snapshot.reason
+    ticks(300, 0.0)
+    controller.request(Event.RESET)
+    ticks(1, 0.0)
+    assert controller.mode is Mode.HOLD

@@ -74,6 +74,17 @@ def test_cameras_are_chosen_by_the_user_or_the_robot():
     assert chosen.node('policy_node').parameters['cameras'] == ('wrist',)
 
 
+def test_a_camera_keeps_its_name_where_its_file_is_a_robots_own():
+    found = graph(robot='dk1', policy='dk1_vla', rviz=True)
+    assert found.cameras == ('front', 'dk1_wrist')
+    assert found.node('camera_wrist').parameters['camera'] == 'dk1_wrist'
+    assert [t.name for t in found.topics if t.name.endswith('image_raw')] == [
+        'camera/front/image_raw',
+        'camera/wrist/image_raw',
+    ]
+    assert not found.node('rviz2').remappings, 'it is where rviz looks for it already'
+
+
 def test_a_namespace_is_on_every_node_and_keeps_frames_apart():
     found = graph(namespace='left', rviz=True)
     assert {n.namespace for n in found.nodes} == {'left'}

@@ -186,6 +186,13 @@ def test_registers_survive_disabling_faults_and_clearing(motor):
     assert register(motor, Reg.TIMEOUT) == 2000
 
 
+def test_a_store_is_taken_as_either_vendor_sends_it(motor):
+    ours, data = store(TX)
+    for fourth in (0, 1):  # DK1, OpenArm
+        [(_, answer)] = motor.on_frame(ours, data[:3] + bytes([fourth]) + data[4:], 0.0)
+        assert decode_register_reply(answer, TX, {STORE}) is not None
+
+
 def test_an_enabled_motor_does_not_store(motor):
     ask(motor, ENABLE)
     assert motor.on_frame(*store(TX), 0.0) == []

@@ -199,6 +199,8 @@ def store(tx: int) -> tuple[int, bytes]:
 
     Only a disabled motor obeys; it takes up to 30 ms, and the flash lasts about 10,000 of them.
     """
+    # There is no register to name, as all are stored. Software for these motors puts 1 in its
+    # place, as here and on an OpenArm, or 0, as on a DK1, and both are in use.
     return REGISTER_ID, struct.pack('<HBBI', tx, STORE, 1, 0)
 
 

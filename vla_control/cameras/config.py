@@ -5,14 +5,21 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from vla_control.cameras.intrinsics import Intrinsics, intrinsics_from_fov
+from vla_control.cameras.intrinsics import Intrinsics, intrinsics_from_fov, turned
 from vla_control.core.config import available, find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
+
+ROTATIONS = (0, 90, 180, 270)  # [deg]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
-    """Where frames come from on one kind of hardware, and how large they are."""
+    """
+    Where frames come from on one kind of hardware, and how large they are.
+
+    Sizes, field of view and intrinsics are the device's own; ``picture`` and ``calibration`` are
+    those of the picture it becomes by ``rotate``.
+    """
 
     source: str  # opencv, synthetic or simulated
     width: int  # [px]
@@ -20,6 +27,7 @@ class SourceConfig:
     rate: float  # [Hz]
     device: str = ''  # opencv: index, /dev/v4l/by-path/..., video file or image folder
     fourcc: str = ''  # opencv: pixel format to ask a device for, such as MJPG
+    rotate: int = 0  # [deg] opencv: clockwise turn of the picture, of a camera mounted askew
     loop: bool = False  # opencv: start a file or folder over at its end
     patience: float = 10.0  # periods without a frame after which the device counts as lost
     fovy: float | None = None  # [deg] vertical field of view, where there is no calibration
@@ -31,11 +39,17 @@ class SourceConfig:
         return 1.0 / self.rate
 
     @property
+    def picture(self) -> tuple[int, int]:
+        """Width and height [px] of the picture as it is given out."""
+        return (self.height, self.width) if self.rotate % 180 else (self.width, self.height)
+
+    @property
     def calibration(self) -> Intrinsics | None:
-        """Intrinsics as calibrated, else from the field of view, else None."""
-        if self.intrinsics is not None or self.fovy is None:
-            return self.intrinsics
-        return intrinsics_from_fov(self.fovy, self.width, self.height)
+        """Intrinsics of the picture: as calibrated, else from the field of view, else None."""
+        own = self.intrinsics
+        if own is None and self.fovy is not None:
+            own = intrinsics_from_fov(self.fovy, self.width, self.height)
+        return None if own is None else turned(own, self.width, self.height, self.rotate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +108,16 @@ def _check(source: SourceConfig, where: str) -> None:
             raise ConfigError(f'{where}.{key} is {value}, must be > 0')
     if source.fourcc and len(source.fourcc) != 4:
         raise ConfigError(f'{where}.fourcc is {source.fourcc!r}, must be four letters like MJPG')
+    if source.rotate not in ROTATIONS:
+        raise ConfigError(
+            f'{where}.rotate is {source.rotate}, must be one of {list(ROTATIONS)}: degrees '
+            'clockwise that make the picture upright'
+        )
+    if source.rotate and source.source != 'opencv':
+        raise ConfigError(
+            f'{where}.rotate is {source.rotate}, and only opencv sources are rotated; '
+            f'{source.source} pictures are upright, so leave it out'
+        )
     if source.source == 'opencv' and not source.device:
         raise ConfigError(
             f'{where}.device is missing; give an index, a /dev/v4l/by-path/... link, '

@@ -49,6 +49,30 @@ def scaled(calibration: Intrinsics, factor: float) -> Intrinsics:
     )
 
 
+def turned(calibration: Intrinsics, width: int, height: int, degrees: int) -> Intrinsics:
+    """
+    Return the intrinsics after the picture was turned clockwise.
+
+    :param width: [px] before the turn.
+    :param height: [px] before the turn.
+    :param degrees: a multiple of 90.
+    """
+    for _ in range(degrees // 90 % 4):
+        # The right of the old picture is the bottom of the new one, its bottom the left.
+        bent = calibration.distortion
+        if len(bent) >= 4:  # k1, k2, p1, p2: only the tangential part has a direction
+            bent = (*bent[:2], bent[3], -bent[2], *bent[4:])
+        calibration = Intrinsics(
+            fx=calibration.fy,
+            fy=calibration.fx,
+            cx=height - 1 - calibration.cy,
+            cy=calibration.cx,
+            distortion=bent,
+        )
+        width, height = height, width
+    return calibration
+
+
 def camera_matrix(calibration: Intrinsics) -> Floats:
     """Return the (3, 3) matrix K of camera_info."""
     return frozen_floats(

@@ -7,6 +7,7 @@ import threading
 import time
 
 import cv2
+import numpy as np
 
 from vla_control.cameras.config import SourceConfig
 from vla_control.cameras.frames import Frames, open_frames
@@ -16,6 +17,11 @@ from vla_control.core.messages import Image, Pixels
 _FIRST_FRAME = 5.0  # [s] a device may take to deliver its first frame
 _DAMAGED = 10  # frames in a row that may be damaged: USB cameras drop bytes now and then
 _JOIN = 1.0  # [s] to wait for a grab under way when closing
+_TURNS = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
 
 
 class OpenCvCamera:
@@ -55,7 +61,10 @@ class OpenCvCamera:
             frames = self._opener(self._source)
         except CameraError as error:
             raise CameraError(f'camera {self._name!r}: {error}') from error
-        self._grabber = _Grabber(frames, self._now, (self._source.height, self._source.width))
+        source = self._source
+        self._grabber = _Grabber(
+            frames, self._now, (source.height, source.width), _TURNS.get(source.rotate)
+        )
         self._grabber.start()
 
     def read(self, timeout: float) -> Image | None:
@@ -99,11 +108,14 @@ class OpenCvCamera:
 class _Grabber(threading.Thread):
     """Grabs until told to stop or the source fails; made anew by every open()."""
 
-    def __init__(self, frames: Frames, now: Callable[[], float], size: tuple[int, int]) -> None:
+    def __init__(
+        self, frames: Frames, now: Callable[[], float], size: tuple[int, int], turn: int | None
+    ) -> None:
         super().__init__(name='camera', daemon=True)
         self._frames = frames
         self._now = now
-        self._size = size  # rows, columns [px]
+        self._size = size  # rows, columns [px] of the device
+        self._turn = turn  # what OpenCV calls it; None: not at all
         self._change = threading.Condition()
         self._newest: tuple[float, Pixels] | None = None
         self._stop_asked = threading.Event()
@@ -160,6 +172,8 @@ class _Grabber(threading.Thread):
                     f'{wanted[1]}x{wanted[0]}; set width and height to a size it has '
                     '(`v4l2-ctl --list-formats-ext` lists them)'
                 )
+            if self._turn is not None:
+                pixels = np.asarray(cv2.rotate(pixels, self._turn), np.uint8)
             self._publish(stamp, pixels)
         return 'closed'
 

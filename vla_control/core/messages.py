@@ -139,7 +139,7 @@ class RobotState:
     q: Floats  # (n,) [rad], grippers [m]
     v: Floats  # (n,) [rad/s], grippers [m/s]
     effort: Floats  # (n,) [N·m], grippers [N]
-    age: Floats  # (n,) [s] since each motor last answered, inf if never
+    age: Floats  # (n,) [s] each motor last answered at most so long ago, inf if never
     temperature: Floats  # (n,) [deg C] of each motor, for the limits of the spec
     status: tuple[MotorStatus, ...]  # (n,)
     bus: Mapping[str, int] = field(default_factory=dict)  # counters: sent, received, errors, ...

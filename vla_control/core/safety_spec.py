@@ -25,6 +25,12 @@ class SafetySpec:
     tracking_warning: float  # [rad] reported
     tracking_stop: float  # [rad] FAULT when exceeded for tracking_time
     tracking_time: float  # [s]
+    effort_peak: float  # [1] of a joint's effort; FAULT when exceeded for effort_time
+    effort_time: float  # [s]
+    overspeed: float  # [1] of a joint's velocity; FAULT when exceeded for overspeed_ticks
+    overspeed_ticks: int  # control periods in a row
+    thermal_time: float  # [s] in which a motor takes on 63 % of the heat of its load
+    thermal_warning: float  # [1] of the heat of the rated effort; reported, and FAULT from 1 on
     temperature_warning: float  # [deg C]
     temperature_stop: float  # [deg C]
     gain_ramp: float  # [s] from zero to full gains after enabling
@@ -85,6 +91,24 @@ BOUNDS: Mapping[str, Bounds] = MappingProxyType(
         ),
         'tracking_time': Bounds(
             0.02, 1.0, 's', 'a single sample would fault', 'it would push on through a collision'
+        ),
+        'effort_peak': Bounds(
+            1.0, 2.0, 'of effort', 'allowed torque would fault', 'it would push on unnoticed'
+        ),
+        'effort_time': Bounds(
+            0.02, 1.0, 's', 'a single sample would fault', 'it would push on unnoticed'
+        ),
+        'overspeed': Bounds(
+            1.0, 5.0, 'of velocity', 'allowed speed would fault', 'a runaway would go unnoticed'
+        ),
+        'overspeed_ticks': Bounds(
+            1, 50, 'ticks', 'it would fault at rest', 'a runaway would go unnoticed'
+        ),
+        'thermal_time': Bounds(
+            10.0, 2000.0, 's', 'every lift would seem too hot', 'no load would ever count'
+        ),
+        'thermal_warning': Bounds(
+            0.1, 0.99, 'of the heat', 'rest would be warned of', 'the stop would come first'
         ),
         'temperature_warning': Bounds(
             30.0, 95.0, 'deg C', 'a summer day would be warned of', 'the stop would come first'

@@ -19,6 +19,11 @@ def session_name(namespace: str = '') -> str:
     return '-'.join([domain, *(part for part in namespace.split('/') if part)])
 
 
+def path_in_session(path: str, session: str) -> str:
+    """Return where an emulated serial port is in a session; as in_session()."""
+    return path if session in ('', '0') else f'{path}-{session}'
+
+
 def in_session(spec: RobotSpec, session: str) -> RobotSpec:
     """
     Return a robot whose emulated buses do not meet those of another session.
@@ -41,7 +46,7 @@ def _moved(spec: RobotSpec, session: str) -> dict[str, Any]:
         bus['port'] = PORTS[draw % len(PORTS)]
     channel, domain = bus.get('channel', {}), bus.get('domain', {})
     if '/' in str(channel.get('sim', '')):
-        bus['channel'] = {**channel, 'sim': f'{channel["sim"]}-{session}'}
+        bus['channel'] = {**channel, 'sim': path_in_session(channel['sim'], session)}
     if 'sim' in domain:
         bus['domain'] = {**domain, 'sim': DOMAINS[draw % len(DOMAINS)]}
     return bus

@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 import math
 from typing import Any
@@ -13,35 +12,12 @@ import numpy as np
 
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import ConfigError
+from vla_control.core.joint_spec import check_joint, JointKind, JointSpec
 from vla_control.core.messages import Floats, frozen_floats
 from vla_control.core.safety_spec import check_safety, SafetySpec
 from vla_control.core.urdf_args import check_urdf_args
 
 __all__ = ['JointKind', 'JointSpec', 'RobotSpec', 'SafetySpec', 'load_robot']
-
-
-class JointKind(Enum):
-    """Whether a joint is smoothed as part of the arm or let through as a gripper."""
-
-    ARM = 'arm'
-    GRIPPER = 'gripper'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointSpec:
-    """One joint; arms in rad, grippers in metres of finger travel."""
-
-    name: str
-    kind: JointKind
-    lower: float  # [rad | m] mechanical stop
-    upper: float  # [rad | m] mechanical stop
-    velocity: float  # [rad/s | m/s] largest commanded
-    acceleration: float  # [rad/s2 | m/s2] largest commanded
-    jerk: float  # [rad/s3 | m/s3] largest commanded
-    effort: float  # [N·m | N] largest commanded at the joint
-    kp: float  # [N·m/rad] stiffness; 0 where the motor's own position loop holds it
-    kd: float  # [N·m·s/rad] damping
-    motor: dict[str, Any]  # the driver's own section, checked by the driver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +35,8 @@ class RobotSpec:
     bus: dict[str, Any]  # the driver's own section, checked by the driver
     urdf_args: dict[str, str] = field(default_factory=dict)
     scene: str = ''  # config/scenes/<scene>.yaml for simulation
-    cameras: tuple[str, ...] = ()  # names of config/cameras/<name>.yaml mounted by default
+    cameras: tuple[str, ...] = ()  # mounted by default, by the names policies know
+    camera_files: dict[str, str] = field(default_factory=dict)  # by camera, where named otherwise
     parts: 'dict[str, RobotSpec]' = field(default_factory=dict)  # in joint order, one bus each
 
     def __post_init__(self) -> None:
@@ -76,7 +53,13 @@ class RobotSpec:
             raise ConfigError(f'{self.name}: control_rate {self.control_rate} must be > 0 Hz')
         check_safety(self.safety, self.control_rate, self.name)
         for joint, home in zip(self.joints, self.home, strict=True):
-            _check_joint(self.name, joint, home, self.safety.position_margin)
+            check_joint(self.name, joint, home, self.safety.position_margin)
+        unmounted = sorted(set(self.camera_files) - set(self.cameras))
+        if unmounted:
+            raise ConfigError(
+                f'{self.name}: camera_files names {unmounted}, which are not among its cameras '
+                f'{list(self.cameras)}'
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,6 +70,11 @@ class RobotSpec:
     def dt(self) -> float:
         """Control period [s]."""
         return 1.0 / self.control_rate
+
+    @property
+    def camera_configs(self) -> tuple[str, ...]:
+        """Names in config/cameras of the cameras mounted by default, in their order."""
+        return tuple(self.camera_files.get(name, name) for name in self.cameras)
 
     @cached_property
     def shares(self) -> tuple[slice, ...]:
@@ -140,6 +128,11 @@ class RobotSpec:
     def effort(self) -> Floats:
         """Effort limits, (n,)."""
         return frozen_floats([j.effort for j in self.joints])
+
+    @cached_property
+    def rated(self) -> Floats:
+        """Efforts the motors bear for ever, (n,); inf where their maker does not say."""
+        return frozen_floats([math.inf if j.rated is None else j.rated for j in self.joints])
 
     @cached_property
     def kp(self) -> Floats:
@@ -204,6 +197,7 @@ class _Composition:
     urdf_args: dict[str, str] = field(default_factory=dict)
     scene: str = ''
     cameras: tuple[str, ...] = ()
+    camera_files: dict[str, str] = field(default_factory=dict)
 
 
 def _compose(own: _Composition, parts: dict[str, RobotSpec], where: str) -> RobotSpec:
@@ -233,6 +227,7 @@ def _compose(own: _Composition, parts: dict[str, RobotSpec], where: str) -> Robo
         bus={},
         scene=own.scene,
         cameras=own.cameras,
+        camera_files=own.camera_files,
         parts=parts,
     )
 
@@ -256,38 +251,3 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
             value = _merge(old, value)
         merged[key] = value
     return merged
-
-
-def _check_joint(robot: str, joint: JointSpec, home: float, margin: float) -> None:
-    for key in ('lower', 'upper', 'velocity', 'acceleration', 'jerk', 'effort', 'kp', 'kd'):
-        # A limit that is no number is never exceeded: every comparison with it is false.
-        if not math.isfinite(getattr(joint, key)):
-            raise ConfigError(
-                f'{robot}: {joint.name}.{key} is {getattr(joint, key)}, must be a finite number'
-            )
-    if not joint.lower < joint.upper:
-        raise ConfigError(
-            f'{robot}: {joint.name}: lower {joint.lower} must be below upper {joint.upper}'
-        )
-    inside = 0.0 if joint.kind is JointKind.GRIPPER else margin
-    lower, upper = joint.lower + inside, joint.upper - inside
-    if not lower < upper:
-        raise ConfigError(
-            f'{robot}: {joint.name} may move within [{joint.lower}, {joint.upper}], and '
-            f'safety.position_margin {margin} leaves nothing of that; it must be below '
-            f'{(joint.upper - joint.lower) / 2.0:g} rad'
-        )
-    if not lower <= home <= upper:
-        raise ConfigError(
-            f'{robot}: home of {joint.name} is {home}, outside its soft limits '
-            f'[{lower:g}, {upper:g}], which are {inside:g} inside its stops '
-            '(safety.position_margin)'
-        )
-    for key in ('velocity', 'acceleration', 'jerk', 'effort'):
-        if getattr(joint, key) <= 0.0:
-            raise ConfigError(f'{robot}: {joint.name}.{key} is {getattr(joint, key)}, must be > 0')
-    if joint.kp < 0.0 or joint.kd < 0.0 or (joint.kp > 0.0 and joint.kd == 0.0):
-        raise ConfigError(
-            f'{robot}: {joint.name} has kp {joint.kp} and kd {joint.kd}; both must '
-            'be >= 0, and kd > 0 wherever kp > 0 or the motor oscillates'
-        )

@@ -34,12 +34,15 @@ class BusWatch:
         self._before: Mapping[str, int] = {}
         self._reported: float | None = None  # [s] the last report
 
-    def report(self, counters: Mapping[str, int], now: float) -> Report:
+    def report(
+        self, counters: Mapping[str, int], now: float, paths: Mapping[str, str] | None = None
+    ) -> Report:
         """
         Report what was lost since the last report; called at its rate, off the control tick.
 
         :param counters: since the bus was opened.
         :param now: [s] monotonic.
+        :param paths: what else to tell: where the wires lead.
         """
         grown = {n: self._growth(n, counters[n]) for n in LOSSES if n in counters}
         grown = {name: count for name, count in grown.items() if count}
@@ -64,7 +67,7 @@ class BusWatch:
             name='bus',
             level=level,
             message='; '.join(told) or quiet,
-            values={**states, **counters},
+            values={**states, **counters, **(paths or {})},
         )
 
     def _growth(self, name: str, count: int) -> int:

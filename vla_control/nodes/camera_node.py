@@ -76,7 +76,7 @@ class CameraNode(ManagedNode):
             self._entities.callback(self.destroy_publisher, publisher)
         calibration = self._calibration()
         self._calibrated = calibration is not None
-        self._info = images.camera_info(calibration, self.source.width, self.source.height)
+        self._info = images.camera_info(calibration, *self.source.picture)
 
     def activate(self) -> None:
         """Start to read."""

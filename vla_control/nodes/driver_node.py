@@ -22,7 +22,7 @@ from vla_control.core.sessions import in_session, session_name
 from vla_control.core.spec import load_robot, RobotSpec
 from vla_control.nodes import commanders, convert, qos
 from vla_control.nodes.diagnostics import Report
-from vla_control.nodes.driver_reports import DriverReports
+from vla_control.nodes.driver_reports import DriverReports, where
 from vla_control.nodes.emergency_stop import EmergencyStop
 from vla_control.nodes.lifecycle import ManagedNode, run
 from vla_control.robots.description import robot_urdf
@@ -87,8 +87,10 @@ class DriverNode(ManagedNode):
         self.controller = RobotController(
             self.spec, driver, self._log, require_enable=self._needs_enable()
         )
-        self._reports = DriverReports(self.spec, driver)
+        self._reports = DriverReports(self.spec, driver, hardware)
         self.controller.configure(self.clock.now())
+        if sides := where(self.spec, hardware):
+            self.get_logger().info(sides)
         self._create_entities()
 
     def activate(self) -> None:

@@ -9,6 +9,7 @@ from vla_control.core.protocols import RobotDriver
 from vla_control.core.spec import RobotSpec
 from vla_control.nodes.bus_report import BusWatch
 from vla_control.nodes.diagnostics import Level, loop_report, Report
+from vla_control.robots.sides import bus_paths
 from vla_control.runtime.control import ControlSnapshot
 from vla_control.runtime.loop import ControlLoop
 from vla_control.safety.supervisor import Mode
@@ -17,10 +18,15 @@ from vla_control.safety.supervisor import Mode
 class DriverReports:
     """All reports of one driver; the bus is compared with the last report."""
 
-    def __init__(self, spec: RobotSpec, driver: RobotDriver) -> None:
-        """Begin with nothing reported."""
+    def __init__(self, spec: RobotSpec, driver: RobotDriver, hardware: str) -> None:
+        """
+        Begin with nothing reported.
+
+        :param hardware: whose buses it is on.
+        """
         self._spec = spec
         self._bus = BusWatch(driver)
+        self._paths = {f'{s} arm at': path for s, path in bus_paths(spec, hardware).items()}
 
     def of(
         self, snapshot: ControlSnapshot, loop: ControlLoop | None, now: float, refused: int
@@ -35,11 +41,17 @@ class DriverReports:
         found = [_mode(snapshot, refused)]
         if loop is not None:
             found.append(loop_report(loop.statistics(), spec.dt, loop.failure is not None))
-        found.append(self._bus.report({} if state is None else state.bus, now))
+        found.append(self._bus.report({} if state is None else state.bus, now, self._paths))
         if state is not None:
             stale = now - snapshot.time
             found += [_motor(spec, state, index, stale) for index in range(len(spec.joints))]
         return found
+
+
+def where(spec: RobotSpec, hardware: str) -> str:
+    """Say which arm is behind which bus, empty where there is one; swapped ones connect too."""
+    paths = bus_paths(spec, hardware)
+    return ', '.join(f'{side} arm at {path}' for side, path in paths.items())
 
 
 def _mode(snapshot: ControlSnapshot, refused: int) -> Report:

@@ -17,6 +17,7 @@ from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import RobotError
 from vla_control.core.messages import Floats
 from vla_control.core.realtime import hurry_process
+from vla_control.core.sessions import session_name
 from vla_control.core.spec import load_robot
 from vla_control.nodes import convert, qos
 from vla_control.nodes.diagnostics import Level, Report
@@ -60,6 +61,7 @@ class LeaderNode(ManagedNode):
         config = load_leader(values['teleop'])
         simulated = values['hardware'] != 'real'
         if simulated:
+            config = config.in_session(session_name(self.get_namespace()))
             config = replace(config, timeout=max(config.timeout, PATIENT))
         self.leader = Leader(config, self.spec, 'sim' if simulated else 'real')
         if simulated:

@@ -155,12 +155,13 @@ class PolicyNode(ManagedNode):
                 f'policy {self.values["policy"]} commands joints {foreign}, which '
                 f'{self.spec.name} does not have; choose a policy made for this robot'
             )
-        given = {load_camera(c).name for c in self.values['cameras'] or self.spec.cameras}
+        chosen = self.values['cameras'] or self.spec.camera_configs
+        given = {load_camera(name).name for name in chosen}
         missing = sorted(set(description.cameras) - given)
         if missing:
             raise PolicyError(
                 f'policy {self.values["policy"]} needs cameras {missing}; the graph has '
-                f'{sorted(given)}. Start with cameras:={",".join(description.cameras)}'
+                f'{sorted(given)}. Add them to those of cameras:={",".join(chosen)}'
             )
 
     def _connect(self, description: PolicyDescription) -> None:

@@ -168,7 +168,7 @@ class SimNode(ManagedNode):
 
     def _start_renderer(self, session: str) -> None:
         views = []
-        for name in self.values['cameras'] or self.spec.cameras:
+        for name in self.values['cameras'] or self.spec.camera_configs:
             camera = load_camera(name)
             source = camera.source('sim')
             views.append(

@@ -78,7 +78,7 @@ class DamiaoArm:
         self._motors = motors_of(spec)
         self._ranges = bus_ranges(spec.bus, f'{spec.name}: bus')
         self._baud_code = expected_baud_code(spec.bus, f'{spec.name}: bus')
-        self._link = DamiaoLink(self._motors, bus, clock, spec.safety.feedback_stop)
+        self._link = DamiaoLink(self._motors, bus, clock)
         self._complain = partial(complain, self._link, spec.name)
         self._everyone = tuple(range(len(self._motors)))
         self._arm = tuple(i for i in self._everyone if self._motors[i].mode is Mode.MIT)

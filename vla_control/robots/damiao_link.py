@@ -33,19 +33,16 @@ class DamiaoLink:
     lists beat arrays.
     """
 
-    def __init__(self, motors: Sequence[Motor], bus: FrameBus, clock: Clock, stall: float) -> None:
+    def __init__(self, motors: Sequence[Motor], bus: FrameBus, clock: Clock) -> None:
         """
         Know the motors; nothing is sent.
 
         :param clock: what waiting for answers waits on.
-        :param stall: [s] between two looks at the bus after which what had queued up meanwhile
-            counts as having arrived at the first of them.
         """
         self.motors = tuple(motors)
         self.bus = bus
         self._batches = bus if isinstance(bus, BatchBus) else None
         self.clock = clock
-        self._stall = stall
         self._looked = -math.inf  # [s] when the queue was last known to be empty or asked for
         n = len(self.motors)
         self.q = [math.nan] * n  # [rad] of the motor
@@ -53,7 +50,7 @@ class DamiaoLink:
         self.tau = [math.nan] * n  # [N·m]
         self.temperature = [math.nan] * n  # [deg C] the hotter of drive and winding
         self.status = [MotorStatus.SILENT] * n
-        self.answered = [-math.inf] * n  # [s] of the newest state frame
+        self.answered = [-math.inf] * n  # [s] before which the newest state frame did not come
         self.heard = [0] * n  # state frames so far
         self.counters = {
             'unknown_frames': 0,  # from an id that is no motor of ours
@@ -223,9 +220,10 @@ class DamiaoLink:
         self._take(frames, self.clock.now())
 
     def _take(self, frames: Sequence[Frame], now: float) -> None:
-        # A loop that stood still finds answers to its last frames: they are as old as those.
-        arrived = now if now - self._looked <= self._stall else self._looked
-        self._looked = now
+        # Transports do not say when a frame came, only that it had not by the look before. Answers
+        # come 1 to 2 ms after their frames are sent and lie there until the next tick, or for as
+        # long as the loop stood still: so they count as old as what they answer, never younger.
+        came, self._looked = self._looked, now
         for frame in frames:
             if self._pending and self._take_register(frame):
                 continue
@@ -233,7 +231,7 @@ class DamiaoLink:
             if index is None:
                 self.counters['unknown_frames'] += 1
             else:
-                self._take_state(index, frame.data, arrived)
+                self._take_state(index, frame.data, came)
 
     def _take_register(self, frame: Frame) -> bool:
         # Requests travel under REGISTER_ID and look like their replies; some buses echo them.
@@ -249,7 +247,7 @@ class DamiaoLink:
         self._replies.setdefault(index, []).append((reply.value, frame.arbitration_id))
         return True
 
-    def _take_state(self, index: int, data: bytes, arrived: float) -> None:
+    def _take_state(self, index: int, data: bytes, came: float) -> None:
         motor = self.motors[index]
         if len(data) != 8 or data[0] & 0xF != motor.tx & 0xF:
             self.counters['malformed_frames'] += 1
@@ -264,5 +262,5 @@ class DamiaoLink:
         self.tau[index] = tau
         self.temperature[index] = float(max(drive, winding))
         self.status[index] = motor_status(nibble)
-        self.answered[index] = arrived
+        self.answered[index] = came
         self.heard[index] += 1

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The leader of a DK1: an arm moved by hand that says where its follower is to be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 import math
 
@@ -13,6 +13,7 @@ from vla_control.buses.usb_ports import find_port, LEADER
 from vla_control.core.config import find_config, load_yaml, parse
 from vla_control.core.errors import BusError, ConfigError
 from vla_control.core.messages import Floats, frozen_floats
+from vla_control.core.sessions import path_in_session
 from vla_control.core.spec import RobotSpec
 
 AGAIN = 1.0  # [s] between attempts to find a leader that was lost
@@ -76,6 +77,11 @@ class LeaderConfig:
     def names(self) -> tuple[str, ...]:
         """Of the follower's joints in the order of the ids."""
         return (*(joint.joint for joint in self.joints), self.trigger.joint)
+
+    def in_session(self, session: str) -> 'LeaderConfig':
+        """Return a leader whose emulation does not meet that of another session."""
+        port = {**self.port, 'sim': path_in_session(self.port['sim'], session)}
+        return replace(self, port=port)
 
     def check(self, spec: RobotSpec) -> None:
         """

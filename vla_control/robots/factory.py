@@ -5,6 +5,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from vla_control.buses.frames import FrameBus
 from vla_control.core.clock import SteadyClock
 from vla_control.core.errors import ConfigError
 from vla_control.core.protocols import Clock, HomingDriver, RobotDriver
@@ -42,6 +43,20 @@ def make_driver(
     return DRIVERS[spec.driver](spec, hardware, clock or SteadyClock(), bus)
 
 
+def make_bus(spec: RobotSpec, hardware: str) -> FrameBus:
+    """
+    Build the bus of a robot with motors on CAN; nothing is opened yet.
+
+    :raises ConfigError: when its bus section is wrong, or it has no such bus.
+    :raises BusError: when what is plugged in there is not the adapter.
+    """
+    if spec.driver not in BUSES:
+        raise ConfigError(
+            f'{spec.name}: driver {spec.driver!r} has no CAN bus; those with one: {sorted(BUSES)}'
+        )
+    return BUSES[spec.driver](spec, hardware)
+
+
 def _mock(spec: RobotSpec) -> RobotDriver:
     from vla_control.robots.mock import Mock
 
@@ -50,25 +65,35 @@ def _mock(spec: RobotSpec) -> RobotDriver:
 
 def _openarm(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
     # Imported here so that one robot's libraries are not needed to drive another.
-    from vla_control.buses.can import CanBus, CanConfig
     from vla_control.robots.dynamics import RobotDynamics
     from vla_control.robots.openarm import OpenArm
 
     if bus is None:
-        bus = CanBus(CanConfig.from_spec(spec, hardware))
+        bus = make_bus(spec, hardware)
     return OpenArm(spec, bus, RobotDynamics.from_spec(spec), clock)
 
 
 def _dk1(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
-    from vla_control.buses.damiao import motor_setups
-    from vla_control.buses.serial_can import SerialCan, SerialConfig
     from vla_control.robots.dk1 import Dk1
     from vla_control.robots.dynamics import RobotDynamics
 
     if bus is None:
-        known = [setup.rx for setup in motor_setups(spec)]
-        bus = SerialCan.from_config(SerialConfig.from_spec(spec, hardware), known)
+        bus = make_bus(spec, hardware)
     return Dk1(spec, bus, RobotDynamics.from_spec(spec), clock)
+
+
+def _can_bus(spec: RobotSpec, hardware: str) -> FrameBus:
+    from vla_control.buses.can import CanBus, CanConfig
+
+    return CanBus(CanConfig.from_spec(spec, hardware))
+
+
+def _adapter_bus(spec: RobotSpec, hardware: str) -> FrameBus:
+    from vla_control.buses.damiao import motor_setups
+    from vla_control.buses.serial_can import SerialCan, SerialConfig
+
+    known = [setup.rx for setup in motor_setups(spec)]
+    return SerialCan.from_config(SerialConfig.from_spec(spec, hardware), known)
 
 
 def _g1(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
@@ -110,7 +135,10 @@ def _g1_guard(spec: RobotSpec, network: Any) -> Any:
 
 def _pair(spec: RobotSpec, hardware: str, clock: Clock, bus: Any) -> RobotDriver:
     from vla_control.robots.pair import HomingPair, Pair, SharedClock
+    from vla_control.robots.sides import refuse_shared
 
+    if bus is None:
+        refuse_shared(spec, hardware)
     shared = SharedClock(clock, spec.dt)
     buses = dict.fromkeys(spec.parts) if bus is None else dict(zip(spec.parts, bus, strict=True))
     drivers = {
@@ -127,3 +155,5 @@ DRIVERS: dict[str, Callable[[RobotSpec, str, Clock, Any], RobotDriver]] = {
     'openarm': _openarm,
     'pair': _pair,
 }
+
+BUSES: dict[str, Callable[[RobotSpec, str], FrameBus]] = {'dk1': _adapter_bus, 'openarm': _can_bus}

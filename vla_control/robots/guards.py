@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks every driver makes before it moves a motor."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import math
 
 import numpy as np
 
-from vla_control.core.errors import CodecError
+from vla_control.core.errors import BusError, CodecError
 from vla_control.core.messages import Floats, JointCommand
 from vla_control.core.spec import RobotSpec
 
@@ -64,3 +66,12 @@ def outside_limits(spec: RobotSpec, q: Floats) -> dict[int, str]:
             )
         found[i] = text
     return found
+
+
+@contextmanager
+def naming(side: str) -> Iterator[None]:
+    """Put a side of a pair before what its bus has to say: both have motors of the same ids."""
+    try:
+        yield
+    except BusError as error:
+        raise BusError(f'{side}: {error}') from error

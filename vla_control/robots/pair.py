@@ -13,7 +13,7 @@ from vla_control.core.errors import BusError, CodecError, RobotError
 from vla_control.core.messages import frozen_floats, JointCommand, RobotState
 from vla_control.core.protocols import Clock, HomingDriver, HomingReport, RobotDriver
 from vla_control.core.spec import RobotSpec
-from vla_control.robots.guards import command_gain
+from vla_control.robots.guards import command_gain, naming
 
 Duty = Callable[[float], None]
 
@@ -85,6 +85,7 @@ class Pair:
         self._drivers = tuple(drivers.values())
         wired = [d.wires for d in self._drivers if isinstance(d, WiredDriver)]
         self.wires = {name: bus for wires in wired for name, bus in wires.items()}
+        self._sides = tuple(drivers)
         self._open: set[int] = set()  # parts that are connected
 
     def connect(self, now: float) -> None:
@@ -92,7 +93,7 @@ class Pair:
         Connect every part; when one fails, those before it are let go again.
 
         :raises RobotError: when a part is not the robot its spec describes.
-        :raises BusError: when a bus cannot be opened.
+        :raises BusError: naming the part whose bus cannot be opened.
         """
         with ExitStack() as undo:
             for i in range(len(self._drivers)):
@@ -144,20 +145,16 @@ class Pair:
 
         :raises CodecError: when any value is not finite or the shape is wrong; nothing is sent.
         :raises RobotError: before enable().
-        :raises BusError: when a bus did not take its frames; all parts are damped then.
+        :raises BusError: naming the part whose bus did not take its frames; all are damped then.
         """
         command_gain(self._spec, command)
         try:
-            for driver, mine in zip(self._drivers, self._spec.shares, strict=True):
-                driver.write(
-                    JointCommand(
-                        q=command.q[mine],
-                        v=command.v[mine],
-                        a=command.a[mine],
-                        gain=command.gain,
-                    ),
-                    now,
+            for i, mine in enumerate(self._spec.shares):
+                share = JointCommand(
+                    q=command.q[mine], v=command.v[mine], a=command.a[mine], gain=command.gain
                 )
+                with naming(self._sides[i]):
+                    self._drivers[i].write(share, now)
         except (BusError, CodecError, RobotError):
             self.safe_action(now)
             raise
@@ -189,7 +186,8 @@ class Pair:
                 every.callback(self._close, i)
 
     def _connect(self, index: int) -> None:
-        self._drivers[index].connect(self._clock.now())
+        with naming(self._sides[index]):
+            self._drivers[index].connect(self._clock.now())
         self._open.add(index)
 
     def _clear(self, index: int) -> None:
@@ -226,7 +224,7 @@ class HomingPair(Pair):
         """How it stands in all parts; any thread may ask."""
         reports = {
             side: driver.homing
-            for side, driver in zip(self._spec.parts, self._drivers, strict=True)
+            for side, driver in zip(self._sides, self._drivers, strict=True)
             if isinstance(driver, HomingDriver)
         }
         return HomingReport(

@@ -165,6 +165,8 @@ class RobotController:
         """Run the watchdogs; return what they only warn of."""
         # Looked at in every mode, so that an old release does not stop a later motion.
         self._released = self._enable.problem(now) if self._enable is not None else ''
+        if self.mode is Mode.FAULT:
+            self.watchdogs.note(now, state)
         if self.mode in (Mode.UNCONFIGURED, Mode.FAULT):
             return ()
         if self._released:

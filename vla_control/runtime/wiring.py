@@ -121,7 +121,7 @@ def describe_fleet(fleet: Sequence[GraphOptions]) -> tuple[Graph, ...]:
 def _describe(options: GraphOptions) -> Graph:
     robot = load_robot(options.robot)
     options.check()
-    cameras = options.cameras or robot.cameras
+    cameras = options.cameras or robot.camera_configs
     nodes = [_camera(options, name) for name in cameras]
     follower = _shadow if options.shadow else _interpolator
     source = _leader(options, robot) if options.teleop else _policy(options, cameras)
@@ -302,8 +302,9 @@ def _tools(options: GraphOptions, robot: RobotSpec, cameras: tuple[str, ...]) ->
 
 def _shown(cameras: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Put a robot's first two cameras where rviz looks for those of one arm."""
+    names = (load_camera(camera).name for camera in cameras)
     return tuple(
-        (f'camera/{shown}/image_raw', f'camera/{load_camera(camera).name}/image_raw')
-        for shown, camera in zip(RVIZ_CAMERAS, cameras, strict=False)
-        if camera != shown
+        (f'camera/{shown}/image_raw', f'camera/{name}/image_raw')
+        for shown, name in zip(RVIZ_CAMERAS, names, strict=False)
+        if name != shown
     )

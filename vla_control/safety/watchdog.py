@@ -12,10 +12,10 @@ import numpy as np
 
 from vla_control.core.messages import Floats, MotorStatus, Reference, RobotState
 from vla_control.core.spec import RobotSpec
+from vla_control.safety.findings import Finding, ms, named
 from vla_control.safety.legality import Mask
+from vla_control.safety.overload import Overload
 from vla_control.safety.supervisor import Event
-
-Finding = tuple[Event, str]
 
 FROZEN_SPEED = 0.1  # [rad/s] commanded speed at which an encoder must be seen to move
 _TRACKING_WARNING_TIME = 0.05  # [s]
@@ -25,8 +25,8 @@ class Watchdogs:
     """
     All watchdogs of one robot; each check returns what it found, in words with numbers.
 
-    Grippers are left out of frozen feedback and tracking: one that holds an object stands
-    still short of its target, as it should. The squeeze is bounded by its motor.
+    Grippers are left out of frozen feedback, tracking, effort and speed: one that holds an object
+    stands still short of its target, as it should. The squeeze is bounded by its motor.
     """
 
     def __init__(self, spec: RobotSpec) -> None:
@@ -38,12 +38,18 @@ class Watchdogs:
         self._frozen = np.full(n, np.inf)  # [s] since then identical, inf while it moves
         self._warned = np.full(n, np.inf)  # [s] since then beyond tracking_warning
         self._strayed = np.full(n, np.inf)  # [s] since then beyond tracking_stop
+        self._overload = Overload(spec)
 
     def reset(self, now: float = 0.0) -> None:
         """Forget the past; called when the robot is aligned again, at ``now`` [s]."""
         self._raw = None
         for since in (self._frozen, self._warned, self._strayed):
             since[:] = np.inf
+        self._overload.reset()  # all but the heat: no reset cools a motor
+
+    def note(self, now: float, state: RobotState) -> None:
+        """Keep count of the heat of a robot that is not checked, as in FAULT."""
+        self._overload.warm(now, state.effort)
 
     def check(
         self,
@@ -69,11 +75,10 @@ class Watchdogs:
         self._check_temperature(state, found)
         self._check_frozen(now, state, command, found)
         self._check_tracking(now, state, command, found)
+        self._overload.check(now, state, found)
         limit = self._spec.safety.command_timeout
         if not command_age <= limit:
-            found.append(
-                (Event.STARVED, f'last command {_ms(command_age)} ago, limit {_ms(limit)}')
-            )
+            found.append((Event.STARVED, f'last command {ms(command_age)} ago, limit {ms(limit)}'))
         return found
 
     def unhealthy(self, state: RobotState) -> str:
@@ -86,6 +91,7 @@ class Watchdogs:
         found: list[Finding] = [(Event.FAULT, reason) for reason in state.faults]
         self._check_age(state, found)
         self._check_temperature(state, found)
+        self._overload.check_heat(found)
         for name, status in zip(self._spec.names, state.status, strict=True):
             if status is MotorStatus.SILENT:
                 found.append((Event.FAULT, f'motor of {name} is silent'))
@@ -103,8 +109,8 @@ class Watchdogs:
         ):
             late = ~(state.age <= limit)  # NaN is late
             if late.any():
-                who = self._name(late, lambda i: _ms(state.age[i]))
-                found.append((event, f'no answer for {who}, limit {_ms(limit)}'))
+                who = self._name(late, lambda i: ms(state.age[i]))
+                found.append((event, f'no answer for {who}, limit {ms(limit)}'))
                 return
 
     def _check_status(
@@ -151,7 +157,7 @@ class Watchdogs:
         frozen = now - self._frozen >= limit
         if frozen.any():
             who = self._name(frozen, lambda i: f'commanded at {command.v[i]:.2f} rad/s')
-            found.append((Event.FAULT, f'identical feedback for {_ms(limit)} from {who}'))
+            found.append((Event.FAULT, f'identical feedback for {ms(limit)} from {who}'))
 
     def _check_tracking(
         self, now: float, state: RobotState, command: Reference | None, found: list[Finding]
@@ -174,12 +180,11 @@ class Watchdogs:
             over = now - since >= time
             if over.any():
                 who = self._name(over, lambda i: f'{error[i]:.3f} rad')
-                found.append((event, f'off the command for {_ms(time)}: {who}, limit {limit} rad'))
+                found.append((event, f'off the command for {ms(time)}: {who}, limit {limit} rad'))
                 return
 
     def _name(self, which: Mask, value: Callable[[int], str]) -> str:
-        names = self._spec.names
-        return ', '.join(f'{names[i]} ({value(int(i))})' for i in np.flatnonzero(which))
+        return named(self._spec.names, which, value)
 
 
 class EnableWatch:
@@ -211,15 +216,11 @@ class EnableWatch:
         """Say why the robot may not move, or may not have since the last look; else empty."""
         losses, self._seen = self._losses - self._seen, self._losses
         held, heard = self._heard
-        limit = _ms(self._timeout)
+        limit = ms(self._timeout)
         if np.isinf(heard):
             return 'the enabling device was never heard; hold it, or publish on the topic enable'
         if not held:
             return 'the enabling device is not held'
         if not now - heard <= self._timeout:
-            return f'the enabling device is silent for {_ms(now - heard)}, limit {limit}'
+            return f'the enabling device is silent for {ms(now - heard)}, limit {limit}'
         return f'the enabling device was let go, or silent for over {limit}' if losses else ''
-
-
-def _ms(seconds: float) -> str:
-    return f'{seconds * 1e3:.0f} ms' if np.isfinite(seconds) else 'ever'
