@@ -23,6 +23,8 @@ class BenchOptions:
     """loop, safety, soak: a name in config/robots, or a YAML file."""
     seconds: float = 10.0
     """loop, spin: how long."""
+    rate: float = 0.0
+    """loop: of the control loop in Hz; the robot's own if 0."""
     chunks: int = 10_000
     """safety: how many to attack with."""
     hours: float = 8.0
@@ -102,11 +104,14 @@ def _delay(options: BenchOptions, say: Say) -> BenchResult:
 
 
 def _loop(options: BenchOptions, say: Say) -> BenchResult:
-    from vla_control.runtime.bench.loop import bench_loop, LoopBench, summary
+    from vla_control.runtime.bench.loop import bench_loop, LoopBench
+    from vla_control.runtime.bench.loop_report import summary
 
-    report = bench_loop(LoopBench(robot=options.robot, seconds=options.seconds))
+    report = bench_loop(LoopBench(robot=options.robot, seconds=options.seconds, rate=options.rate))
     return BenchResult(
-        report=report, show=lambda console: console.print(summary(report)), kept=True
+        report=report,
+        show=lambda console: console.print(summary(report)),
+        kept=all(bar['kept'] for bar in report['bars']),
     )
 
 
