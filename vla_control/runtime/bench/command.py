@@ -41,6 +41,8 @@ class BenchOptions:
     """estop: how many."""
     seeds: int = 12
     """chunks: how many motions."""
+    policy: str = ''
+    """chunks: a name in config/policies or a YAML file; its blend is shown beside the default."""
     quick: bool = False
     """chunks: only the headline table, without the grid of delays and faults."""
     output: Path = Path('output')
@@ -69,7 +71,9 @@ def _chunks(options: BenchOptions, say: Say) -> BenchResult:
     from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench
     from vla_control.runtime.bench.report import plot_chunks, print_chunks
 
-    config = ChunkBench(seeds=options.seeds, grid_seeds=0 if options.quick else 4)
+    config = ChunkBench(
+        seeds=options.seeds, grid_seeds=0 if options.quick else 4, policy=options.policy
+    )
     report = bench_chunks(config)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / 'chunks.json').write_text(json.dumps(report, allow_nan=False))
