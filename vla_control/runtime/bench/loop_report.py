@@ -51,8 +51,8 @@ def summary(report: Mapping[str, Any]) -> str:
     lines = [
         f'{report["robot"]}: {report["cycles"]} cycles at {report["rate_hz"]:g} Hz, '
         f'{report["scheduling"]}: the process took {report["cpu_percent"]:.1f} % of a core '
-        f'({report["cpu_per_cycle_us"]:.0f} us a cycle), {report["loop_cpu_percent"]:.1f} % of '
-        f'it the thread of the loop'
+        f'({report["cpu_per_cycle_us"]:.0f} us a cycle), the thread of the loop alone '
+        f'{report["loop_cpu_percent"]:.1f} %'
     ]
     if report['arms'] > 1:
         lines.append(
