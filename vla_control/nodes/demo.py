@@ -44,8 +44,9 @@ def run_demo(config: DemoConfig, console: Console) -> dict[str, Any]:
             figures = _live_figures(user, rows)
     record = load_tick_log(config.output / 'ticks.npz')
     figures |= {**demo.punctuality(record), **demo.limits_report(record, spec)}
-    figures |= demo.reaction(record, user.inferences)
-    figures['e_stop_ms'] = demo.stop_latency_ms(record, called)
+    work = 1e-6 * figures['tick_work_us']
+    figures |= demo.reaction(record, user.inferences, work)
+    figures['e_stop_ms'] = demo.stop_latency_ms(record, called, work)
     console.print('drawing the video and the plot')
     files = demo.write_pictures(config.output, spec, record, rows, user.chunk_times)
     report = demo.summary(rows, figures, files)
@@ -133,6 +134,10 @@ def _live_figures(user: DemoUser, rows: list[EpisodeRow]) -> dict[str, Any]:
     found |= read_diagnostics(
         user,
         'driver_node: loop',
-        {'driver_late_us': 'late p99 [us]', 'missed_ticks': 'missed'},
+        {
+            'driver_late_us': 'late p99 [us]',
+            'tick_work_us': 'work p99 [us]',
+            'missed_ticks': 'missed',
+        },
     )
     return found

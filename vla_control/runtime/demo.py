@@ -11,10 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.policies.config import policy_of
 from vla_control.runtime.plots import plot_tracking
+from vla_control.runtime.punctuality import punctuality as judge_deadlines
 from vla_control.runtime.statistics import percentile
 from vla_control.runtime.tick_log import TickRecord
 from vla_control.runtime.video import Caption, load_trace, write_video
@@ -22,7 +22,6 @@ from vla_control.safety.checker import worst_ratios
 from vla_control.safety.supervisor import Mode
 from vla_control.sim.tasks import Verdict
 
-PUNCTUAL = 1e-3  # [s] a tick may start after its deadline
 SAME = 1e-4  # [s] between two readings of one stamp
 LIMIT_SLACK = 1e-6  # share above a limit that is rounding
 
@@ -81,31 +80,36 @@ def limits_report(record: TickRecord, spec: RobotSpec) -> dict[str, Any]:
 
 
 def punctuality(record: TickRecord) -> dict[str, float]:
-    """Return how late ticks were, against the grid of deadlines they were scheduled on."""
-    since = record.time - record.time[0]
-    late: Floats = since - record.dt * np.round(since / record.dt)
-    late = late - np.percentile(late, 0.5)
+    """
+    Return how late ticks were, missed ones among them.
+
+    The driver's loop has its deadlines at whole periods of the clock the record is of.
+    """
+    found = judge_deadlines(record.time, record.dt)
     return {
-        'command_rate_hz': (len(since) - 1) / float(since[-1]),
-        'jitter_p99_ms': percentile(np.abs(late).tolist(), 99) * 1e3,
-        'within_1ms': float(np.mean(late < PUNCTUAL)),
+        'command_rate_hz': (len(record.time) - 1) / float(record.time[-1] - record.time[0]),
+        'jitter_p99_ms': found['late_p99'] * 1e3,
+        'within_1ms': found['within_1ms'],
     }
 
 
-def reaction(record: TickRecord, inferences: Mapping[float, float]) -> dict[str, float]:
+def reaction(
+    record: TickRecord, inferences: Mapping[float, float], work: float
+) -> dict[str, float]:
     """
     Return how long images took to reach the motors, without the policy's own time [ms].
 
-    From the capture of the newest image of a chunk to the first motor frames computed from that
-    chunk, less the time the policy computed.
+    From the capture of the newest image of a chunk until the first motor frames computed from
+    that chunk are out, less the time the policy computed.
 
     :param inferences: [s] of each chunk, by the capture time [s] of its images.
+    :param work: [s] a tick takes; a tick is recorded by its start, and its frames follow then.
     """
     found = []
     for stamp, inference in inferences.items():
         rows = np.flatnonzero(np.abs(record.source - stamp) < SAME)
         if len(rows) and np.isfinite(inference):
-            found.append((record.time[rows[0]] - stamp - inference) * 1e3)
+            found.append((record.time[rows[0]] + work - stamp - inference) * 1e3)
     return {
         'shutter_to_motor_p50_ms': percentile(found, 50),
         'shutter_to_motor_p99_ms': percentile(found, 99),
@@ -113,14 +117,15 @@ def reaction(record: TickRecord, inferences: Mapping[float, float]) -> dict[str,
     }
 
 
-def stop_latency_ms(record: TickRecord, called: float) -> float:
+def stop_latency_ms(record: TickRecord, called: float, work: float) -> float:
     """
-    Return how long after a call the first frame went out that no longer commands motion [ms].
+    Return how long after a call the first frame was out that no longer commands motion [ms].
 
     :param called: [s] steady clock, just before the service was called.
+    :param work: [s] a tick takes; a tick is recorded by its start, and its frames follow then.
     """
     rows = (record.mode == Mode.FAULT.value) & (record.time >= called)
-    return float((record.time[rows][0] - called) * 1e3) if rows.any() else float('nan')
+    return float((record.time[rows][0] + work - called) * 1e3) if rows.any() else float('nan')
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:

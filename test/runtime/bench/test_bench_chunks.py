@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chunk bench as a whole: its report, and what ours must do under every fault."""
 
+from dataclasses import replace
 import io
 import json
 
@@ -9,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from vla_control.core.errors import ConfigError
+from vla_control.policies.config import load_policy_config
+from vla_control.runtime.bench import chunks
 from vla_control.runtime.bench.bars import judge, MOST
 from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench, FAULTS, METHODS
 from vla_control.runtime.bench.lipo import lipo_available
@@ -149,6 +152,60 @@ def test_the_table_names_every_method_and_bar(report):
     text = console.export_text()
     for word in (*SMALL.methods, 'the true motion', 'clock_jump', 'rmse_to_best_peer'):
         assert word in text
+
+
+POLICY = 'openarm_vla'
+
+
+@pytest.fixture(scope='module')
+def with_policy():
+    small = replace(SMALL, policy=POLICY, seeds=1, delays_ms=(), setting=Setting(seconds=4.0))
+    return bench_chunks(small)
+
+
+def test_the_blend_of_a_policy_is_shown_beside_the_default_and_not_judged(with_policy):
+    methods, row = with_policy['methods'], f'splice_{POLICY}'
+    assert list(methods) == [*SMALL.methods, row]
+    assert methods[row]['rms_jerk'] != methods['splice']['rms_jerk']
+    peers = min(methods[m]['rmse_mrad'] for m in ('switch', 'ensemble'))
+    bars = {b['metric']: b['value'] for b in with_policy['bars']}
+    assert bars['rms_jerk'] == methods['splice']['rms_jerk']
+    assert bars['rmse_to_best_peer'] == pytest.approx(methods['splice']['rmse_mrad'] / peers)
+
+
+def test_a_better_blend_of_a_policy_is_no_peer_of_ours(monkeypatch):
+    rows = {'splice': 20.0, 'switch': 25.0, f'splice_{POLICY}': 1.0}
+    monkeypatch.setattr(
+        chunks,
+        '_cell',
+        lambda c, s, name, *_: {
+            **dict.fromkeys(MOST, 0.0),
+            'limit_ratio': 0.0,
+            'not_finite': 0.0,
+            'rmse_mrad': rows[name],
+        },
+    )
+    monkeypatch.setattr(chunks, '_reaction', lambda *_: {})
+    small = replace(SMALL, policy=POLICY, methods=('switch', 'splice'), grid_seeds=0)
+    bars = {b['metric']: b['value'] for b in bench_chunks(small)['bars']}
+    assert bars['rmse_to_best_peer'] == pytest.approx(0.8)
+
+
+def test_the_report_says_which_blend_is_which(report, with_policy):
+    assert {k: v['source'] for k, v in report['blends'].items()} == {'splice': 'the default'}
+    given = with_policy['blends'][f'splice_{POLICY}']
+    assert given['source'] == f'of policy {POLICY}'
+    assert given['reach'] == load_policy_config(POLICY).blend.reach
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_chunks(with_policy, console)
+    text = console.export_text()
+    assert 'splice is our executor, its blend the default: method splice' in text
+    assert f'splice_{POLICY} is our executor, its blend of policy {POLICY}' in text
+
+
+def test_a_policy_that_does_not_exist_is_named():
+    with pytest.raises(ConfigError, match='openram_vla'):
+        bench_chunks(replace(SMALL, policy='openram_vla'))
 
 
 def test_the_plots_are_drawn(report, tmp_path):

@@ -7,11 +7,15 @@ All methods that ask at the same times are given the same chunks. It is open loo
 errors have one mode, so it ranks joints by motion and error, not policies by success. The peers
 count actions at policy rate; their targets are then joined by one C2 curve that knows them all,
 which is the best any of them could do at control rate.
+
+Ours joins as BlendConfig does by default. The policies that are shipped have blends of their own;
+that of one of them may be run beside it, and is shown without being judged.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 import math
 from typing import Any
@@ -21,6 +25,7 @@ import numpy as np
 from vla_control.actions.blend import BlendConfig
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import RobotSpec
+from vla_control.policies.config import load_policy_config, PolicyConfig
 from vla_control.runtime.bench import methods
 from vla_control.runtime.bench.bars import judge
 from vla_control.runtime.bench.faults import Fault, Trouble, trouble
@@ -59,6 +64,7 @@ class ChunkBench:
     seed: int = 0  # first
     setting: Setting = field(default_factory=Setting)
     blend: BlendConfig = field(default_factory=BlendConfig)  # of ours
+    policy: str = ''  # name or YAML file of one whose own blend is run beside ours
 
     def __post_init__(self) -> None:
         """Check what no type can."""
@@ -78,6 +84,25 @@ class ChunkBench:
                 f'delays {(*self.delays_ms, self.delay_ms)} ms must be from 0 to 10000'
             )
 
+    @property
+    def blends(self) -> dict[str, BlendConfig]:
+        """How the methods that are our executor join chunks, by method."""
+        if not self.policy:
+            return {OURS: self.blend}
+        policy = _policy(self.policy)
+        return {OURS: self.blend, f'{OURS}_{policy.name}': policy.blend}
+
+    @property
+    def names(self) -> list[str]:
+        """The methods that can be run."""
+        peers = [m for m in self.methods if m != 'lipo' or lipo_available()]
+        return [*peers, *(name for name in self.blends if name != OURS)]
+
+
+@lru_cache
+def _policy(name: str) -> PolicyConfig:
+    return load_policy_config(name)
+
 
 Progress = Callable[[str, float, str], None]
 
@@ -88,12 +113,12 @@ def bench_chunks(config: ChunkBench, progress: Progress | None = None) -> dict[s
 
     :param progress: called with method, delay [ms] and fault of each finished cell.
     :returns: plain data: ``methods`` (the headline table), ``truth`` (the same numbers of the
-        true motion itself, the floor), ``cells`` (the grid), ``bars``, ``unavailable``.
+        true motion itself, the floor), ``blends`` (what our methods are), ``cells`` (the grid),
+        ``bars``, ``unavailable``.
     """
     spec = bench_spec(config.setting)
-    names = [m for m in config.methods if m != 'lipo' or lipo_available()]
     headline = {}
-    for name in names:
+    for name in config.names:
         numbers = _cell(config, spec, name, config.delay_ms, Fault.NONE, config.seeds)
         headline[name] = {**numbers, **_reaction(config, spec, name)}
         if progress:
@@ -101,21 +126,21 @@ def bench_chunks(config: ChunkBench, progress: Progress | None = None) -> dict[s
     cells = []
     for fault in config.faults if config.grid_seeds else ():
         for delay in config.delays_ms:
-            for name in names:
+            for name in config.names:
                 numbers = _cell(config, spec, name, delay, Fault(fault), config.grid_seeds)
                 cells.append({'method': name, 'delay_ms': delay, 'fault': fault, **numbers})
                 if progress:
                     progress(name, delay, fault)
     report = {
         'setting': asdict(config.setting),
-        'blend': asdict(config.blend),
+        'blends': _blends(config),
         'delay_ms': config.delay_ms,
         'seeds': config.seeds,
         'grid_seeds': config.grid_seeds,
         'methods': headline,
         'truth': _truth(config, spec),
         'cells': cells,
-        'bars': judge(OURS, headline, cells),
+        'bars': judge(OURS, {m: headline[m] for m in headline if m in METHODS}, cells),
         'unavailable': _unavailable(config.methods),
         'versions': _versions(),
     }
@@ -132,9 +157,9 @@ def run_method(
     delay_ms: float,
     bad: Trouble,
 ) -> Trace:
-    """Run one method once; the configuration gives only the blend of ours."""
-    if name == OURS:
-        return run_executor(spec, config.blend, setting, motion, 1e-3 * delay_ms, bad)
+    """Run one method once; the configuration gives only the blends of ours."""
+    if name in config.blends:
+        return run_executor(spec, config.blends[name], setting, motion, 1e-3 * delay_ms, bad)
     return run_peer(_peer(name, setting), setting, motion, 1e-3 * delay_ms, bad)
 
 
@@ -201,6 +226,13 @@ def _truth(config: ChunkBench, spec: RobotSpec) -> dict[str, float]:
         for seed in range(config.seed, config.seed + config.seeds)
     ]
     return {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
+
+
+def _blends(config: ChunkBench) -> dict[str, Any]:
+    """Return what each of our methods is."""
+    default = 'the default' if config.blend == BlendConfig() else 'as given'
+    sources = dict.fromkeys(config.blends, f'of policy {config.policy}') | {OURS: default}
+    return {n: {'source': sources[n], **asdict(blend)} for n, blend in config.blends.items()}
 
 
 def _unavailable(wanted: Sequence[str]) -> dict[str, str]:

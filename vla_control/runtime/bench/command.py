@@ -23,6 +23,8 @@ class BenchOptions:
     """loop, safety, soak: a name in config/robots, or a YAML file."""
     seconds: float = 10.0
     """loop, spin: how long."""
+    rate: float = 0.0
+    """loop: of the control loop in Hz; the robot's own if 0."""
     chunks: int = 10_000
     """safety: how many to attack with."""
     hours: float = 8.0
@@ -39,6 +41,8 @@ class BenchOptions:
     """estop: how many."""
     seeds: int = 12
     """chunks: how many motions."""
+    policy: str = ''
+    """chunks: a name in config/policies or a YAML file; its blend is shown beside the default."""
     quick: bool = False
     """chunks: only the headline table, without the grid of delays and faults."""
     output: Path = Path('output')
@@ -67,7 +71,9 @@ def _chunks(options: BenchOptions, say: Say) -> BenchResult:
     from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench
     from vla_control.runtime.bench.report import plot_chunks, print_chunks
 
-    config = ChunkBench(seeds=options.seeds, grid_seeds=0 if options.quick else 4)
+    config = ChunkBench(
+        seeds=options.seeds, grid_seeds=0 if options.quick else 4, policy=options.policy
+    )
     report = bench_chunks(config)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / 'chunks.json').write_text(json.dumps(report, allow_nan=False))
@@ -102,11 +108,14 @@ def _delay(options: BenchOptions, say: Say) -> BenchResult:
 
 
 def _loop(options: BenchOptions, say: Say) -> BenchResult:
-    from vla_control.runtime.bench.loop import bench_loop, LoopBench, summary
+    from vla_control.runtime.bench.loop import bench_loop, LoopBench
+    from vla_control.runtime.bench.loop_report import summary
 
-    report = bench_loop(LoopBench(robot=options.robot, seconds=options.seconds))
+    report = bench_loop(LoopBench(robot=options.robot, seconds=options.seconds, rate=options.rate))
     return BenchResult(
-        report=report, show=lambda console: console.print(summary(report)), kept=True
+        report=report,
+        show=lambda console: console.print(summary(report)),
+        kept=all(bar['kept'] for bar in report['bars']),
     )
 
 

@@ -5,7 +5,8 @@
 
 Closed loop in virtual time with the trained policy: driver, emulated motors, physics, cameras.
 All methods play the same episodes; each asks again as soon as its answer is there and the
-policy's own interval is over, one question at a time.
+policy's own interval is over, one question at a time. Ours, and what differs from it by the join
+alone, go through our executor; peers that count actions through a queue of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +20,21 @@ import numpy as np
 
 from vla_control.actions.blend import BlendConfig, BlendMethod
 from vla_control.core.errors import ConfigError
-from vla_control.core.messages import ActionChunk, Floats
+from vla_control.core.messages import Floats
+from vla_control.core.protocols import Policy
 from vla_control.core.rtc import RtcConfig, RtcVariant
 from vla_control.policies.config import load_policy_config
 from vla_control.policies.factory import make_policy
+from vla_control.runtime.bench.delay_loops import (
+    IndexSwitch,
+    LinearFade,
+    LipoLoop,
+    OffsetFade,
+    StopAndWait,
+    WatchedLoop,
+    WeightedAverage,
+)
+from vla_control.runtime.bench.lipo import lipo_available
 from vla_control.runtime.bench.metrics import rms_jerk
 from vla_control.runtime.evaluate import Evaluation, Evaluator
 from vla_control.runtime.lockstep import LockstepLoop
@@ -33,44 +45,6 @@ DELAYS_MS = (0, 100, 200, 300, 500)
 LOST = 0.03  # of success, at most, from no delay to `LOST_AT`
 LOST_AT = 300  # [ms]
 SEAM_STEP = 1.0 / 30.0  # [s] of the second differences at seams, as in the chunk bench
-
-
-class WatchedLoop(LockstepLoop):
-    """Remembers when chunks took over."""
-
-    def deliver(self, chunk: ActionChunk, now: float) -> None:
-        """Offer a chunk that has arrived."""
-        before = len(self.rejected)
-        super().deliver(chunk, now)
-        if len(self.rejected) == before:
-            self.seams.append(now)
-
-    def _start(self) -> None:
-        self.seams: list[float] = []
-        super()._start()
-
-
-class StopAndWait(WatchedLoop):
-    """Asks only when the robot rests, and plays `played` seconds of each answer."""
-
-    played = 0.4  # [s] the four steps the policy was evaluated with in training
-
-    def wants(self, now: float) -> bool:
-        """Tell whether it rests, with nothing left to play."""
-        return super().wants(now) and self.executor.starved and self.executor.at_rest
-
-    def deliver(self, chunk: ActionChunk, now: float) -> None:
-        """Offer the beginning of a chunk, as of now: the robot has not moved since."""
-        steps = max(1, round(self.played / chunk.dt))
-        super().deliver(replace(chunk, stamp=now, positions=chunk.positions[:steps]), now)
-
-
-class IndexSwitch(WatchedLoop):
-    """Plays each chunk from its first step whenever it comes, as a queue of actions does."""
-
-    def deliver(self, chunk: ActionChunk, now: float) -> None:
-        """Offer a chunk as if it had been captured now."""
-        super().deliver(replace(chunk, stamp=now), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +75,10 @@ METHODS = {
     'replace': Method(_joined(BlendMethod.REPLACE)),
     'stop_and_wait': Method(_joined(BlendMethod.REPLACE), StopAndWait),
     'index_switch': Method(_joined(BlendMethod.REPLACE), IndexSwitch),
+    'weighted_average': Method(_joined(BlendMethod.REPLACE), WeightedAverage),
+    'linear_fade': Method(_joined(BlendMethod.REPLACE), LinearFade),
+    'offset_fade': Method(_joined(BlendMethod.REPLACE), OffsetFade),
+    'lipo': Method(_joined(BlendMethod.REPLACE), LipoLoop),
 }
 
 
@@ -129,6 +107,11 @@ class DelayBench:
                 f'episodes {self.episodes} must be >= 1 and delays {self.delays_ms} ms >= 0'
             )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The methods that can be run."""
+        return tuple(m for m in self.methods if m != 'lipo' or lipo_available())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
@@ -152,10 +135,10 @@ def bench_delay(config: DelayBench, progress: Progress | None = None) -> dict[st
     Compare the methods.
 
     :param progress: called after each episode.
-    :returns: plain data: ``methods.<name>.delays.<ms>``, ``bars``.
+    :returns: plain data: ``methods.<name>.delays.<ms>``, ``bars``, ``unavailable``.
     """
     seeds = range(config.seed, config.seed + config.episodes)
-    jobs = [(m, d, s) for m in config.methods for d in config.delays_ms for s in seeds]
+    jobs = [(m, d, s) for m in config.names for d in config.delays_ms for s in seeds]
     workers = config.processes or os.cpu_count() or 1
     played = []
     if workers == 1:
@@ -184,9 +167,15 @@ def summarise(config: DelayBench, played: Sequence[Played]) -> dict[str, Any]:
                 for delay in config.delays_ms
             }
         }
-        for name in config.methods
+        for name in config.names
     }
-    return {**asdict(config), 'methods': methods, 'bars': judge(config, methods)}
+    left_out = [m for m in config.methods if m not in config.names]
+    return {
+        **asdict(config),
+        'methods': methods,
+        'bars': judge(config, methods),
+        'unavailable': dict.fromkeys(left_out, 'pip install action-lipo'),
+    }
 
 
 def judge(config: DelayBench, methods: dict[str, Any]) -> list[dict[str, Any]]:
@@ -230,7 +219,7 @@ class Player:
     """Everything that is built once and used for many episodes."""
 
     def __init__(self, config: DelayBench) -> None:
-        """Load the robot, its world, and the policy once for every method."""
+        """Load the robot, its world, and the policy once for every blend."""
         self.config = config
         evaluation = Evaluation(
             robot=config.robot,
@@ -241,10 +230,12 @@ class Player:
         )
         self._evaluator = evaluator = Evaluator(evaluation)
         self._own = load_policy_config(evaluation.policy)
-        self._policies = {}
-        for name in config.methods:
-            changed = replace(self._own, blend=METHODS[name].blend(self._own.blend))
-            self._policies[name] = make_policy(evaluation.policy, changed, evaluator.spec)
+        self._policies: dict[BlendConfig, Policy] = {}
+        for name in config.names:
+            blend = METHODS[name].blend(self._own.blend)
+            if blend not in self._policies:
+                changed = replace(self._own, blend=blend)
+                self._policies[blend] = make_policy(evaluation.policy, changed, evaluator.spec)
 
     def play(self, job: Job) -> Played:
         """Play one episode."""
@@ -253,8 +244,8 @@ class Player:
         evaluator.config = replace(
             evaluator.config, delay=1e-3 * delay, replan=1.0 / self._own.rate
         )
-        evaluator.policy = self._policies[name]
         evaluator.blend = method.blend(self._own.blend)
+        evaluator.policy = self._policies[evaluator.blend]
         evaluator.loop = method.loop
         result = evaluator.run(seed)
         loop = evaluator.played

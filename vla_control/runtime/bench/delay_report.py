@@ -20,6 +20,10 @@ COLOURS = {
     'replace': '#f08c00',
     'stop_and_wait': '#868e96',
     'index_switch': '#e03131',
+    'weighted_average': '#e8590c',
+    'linear_fade': '#66a80f',
+    'offset_fade': '#5f3dc4',
+    'lipo': '#1098ad',
 }
 CURVES = (  # key, title; against the delay
     ('success_rate', 'success'),
@@ -60,6 +64,8 @@ def print_delay(report: dict[str, Any], console: Console) -> None:
         row = [_text(numbers['delays'][delay]) for delay in delays]
         table.add_row(name.replace('_', ' '), *row, style='bold' if name == OURS else '')
     console.print(table)
+    for name, remedy in report['unavailable'].items():
+        console.print(f'{name} was left out: {remedy}')
     for bar in report['bars']:
         verdict = 'kept' if bar['kept'] else '[red]MISSED[/red]'
         console.print(f'{bar["metric"]}: {bar["value"]:.3g}, at most {bar["most"]:g}: {verdict}')

@@ -42,9 +42,9 @@ class Lipo:
     def __call__(self, sent: Floats, old: Queue | None, new: Queue, now: int) -> Queue:
         """Solve for the whole chunk, its first steps held to what is in execution."""
         late = max(now - new.first, 0)
-        blend = late + BLEND
-        covers = old is not None and old.end >= new.first + blend and new.first >= PAST
-        if old is None or not covers or blend > len(new.points):
+        both = min(old.end - new.first, len(new.points)) if old is not None else 0
+        blend = min(late + BLEND, both)  # short chunks leave fewer steps to blend
+        if old is None or blend <= late or new.first < PAST:
             return self._solve(new, (0, BLEND), np.zeros((0, new.points.shape[1])), 0)
         past = [
             sent[k] if k < now else old.points[k - old.first]
@@ -53,6 +53,8 @@ class Lipo:
         return self._solve(new, (late, blend), np.array(past), blend)
 
     def _solve(self, new: Queue, key: tuple[int, int], past: Floats, count: int) -> Queue:
+        if key not in self._programmes:
+            self._programmes[key] = _programme(self._dt, new.points, *key)
         solved, _ = self._programmes[key].solve(new.points, past, count)
         if solved is None or not np.isfinite(solved).all():
             self.failed += 1

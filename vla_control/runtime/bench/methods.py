@@ -61,13 +61,17 @@ def weighted_average(sent: Floats, old: Queue | None, new: Queue, now: int) -> Q
     return _mixed(old, new, now, np.full(len(new.points), NEW_SHARE))
 
 
-def linear_fade(sent: Floats, old: Queue | None, new: Queue, now: int) -> Queue:
+def linear_fade(
+    sent: Floats, old: Queue | None, new: Queue, now: int, *, steps: int = FADE
+) -> Queue:
     """Go over from old to new in equal steps."""
-    ramp = np.clip((np.arange(len(new.points)) + 1.0) / FADE, 0.0, 1.0)
+    ramp = np.clip((np.arange(len(new.points)) + 1.0) / steps, 0.0, 1.0)
     return _mixed(old, new, now, ramp)
 
 
-def offset_fade(sent: Floats, old: Queue | None, new: Queue, now: int) -> Queue:
+def offset_fade(
+    sent: Floats, old: Queue | None, new: Queue, now: int, *, steps: int = OFFSET_FADE
+) -> Queue:
     """Follow the new chunk shifted to where the old queue would be, the shift fading out."""
     begin = max(now, new.first)
     if begin >= new.end:
@@ -78,7 +82,7 @@ def offset_fade(sent: Floats, old: Queue | None, new: Queue, now: int) -> Queue:
             return new
         here = sent[-1]
     points = new.points[begin - new.first :]
-    ramp = np.maximum(0.0, 1.0 - np.arange(len(points)) / OFFSET_FADE)
+    ramp = np.maximum(0.0, 1.0 - np.arange(len(points)) / steps)
     return Queue(begin, points + ramp[:, None] * (here - points[0]))
 
 
@@ -106,6 +110,20 @@ class Ensemble:
             total += weight
             rank += covers
         return Queue(begin, out / total)
+
+
+def led_in(queue: Queue, old: Queue | None, now: int) -> tuple[Queue, int]:
+    """
+    Let the old targets fill the time until a queue's first action, where there are enough.
+
+    :param now: number of the next action.
+    :returns: the queue from now on, and how many old targets come first.
+    """
+    early = queue.first - now
+    if old is None or early <= 0 or old.end < queue.first:
+        return queue, 0
+    head = old.points[now - old.first : queue.first - old.first]
+    return Queue(now, np.concatenate((head, queue.points))), early
 
 
 def _mixed(old: Queue | None, new: Queue, now: int, new_share: Floats) -> Queue:

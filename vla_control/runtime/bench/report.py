@@ -13,7 +13,6 @@ from rich.table import Table
 
 from vla_control.runtime.bench.chunks import ChunkBench, OURS, run_method
 from vla_control.runtime.bench.faults import Fault, trouble
-from vla_control.runtime.bench.lipo import lipo_available
 from vla_control.runtime.bench.setting import bench_spec, sines
 
 COLUMNS = (  # key, heading, format
@@ -30,6 +29,7 @@ COLUMNS = (  # key, heading, format
     ('splice_p50_ms', 'p50\nms', '.3f'),
     ('splice_p99_ms', 'p99\nms', '.3f'),
 )
+BLEND = ('method', 'f_cut', 'average', 'fade', 'patience', 'reach')  # told of each of ours
 CURVES = (  # key, title; against the delay
     ('seam_velocity_jump_mrad', 'seam velocity jump (mrad/step)'),
     ('rms_jerk', 'rms jerk at control rate (rad/s³)'),
@@ -63,6 +63,9 @@ def print_chunks(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     if report['cells']:
         console.print(_fault_table(report))
+    for name, blend in report['blends'].items():
+        told = ', '.join(f'{key} {blend[key]}' for key in BLEND if blend[key] is not None)
+        console.print(f'{name} is our executor, its blend {blend["source"]}: {told}')
     for name, remedy in report['unavailable'].items():
         console.print(f'{name} was left out: {remedy}')
     for bar in report['bars']:
@@ -148,8 +151,8 @@ def _draw_motion(config: ChunkBench, path: Path) -> None:
     time = setting.control_times
     shown = (time >= setting.warm_up) & (time <= setting.warm_up + 3.0)
     _draw_derivatives(axes, 'the true motion', time, truth, shown)
-    for name in CLOSE_UP:
-        if name not in config.methods or (name == 'lipo' and not lipo_available()):
+    for name in dict.fromkeys((*CLOSE_UP, *config.blends)):
+        if name not in config.names:
             continue
         trace = run_method(config, spec, name, setting, motion, config.delay_ms, bad)
         _draw_derivatives(axes, name, time, trace.smooth[:, 0], shown)

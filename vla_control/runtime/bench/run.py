@@ -16,7 +16,7 @@ from vla_control.actions.spline import interpolate
 from vla_control.core.messages import ActionChunk, Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.runtime.bench.faults import Trouble
-from vla_control.runtime.bench.methods import Join, Queue
+from vla_control.runtime.bench.methods import Join, led_in, Queue
 from vla_control.runtime.bench.setting import Motion, Setting
 from vla_control.runtime.bench.source import Client
 
@@ -158,12 +158,7 @@ def _timed_join(
     queue = peer.join(sent, old, new, now)
     log.cpu.append(time.thread_time() - cpu)
     log.wall.append(time.perf_counter() - wall)
-    early = queue.first - now
-    if old is None or early <= 0 or old.end < queue.first:
-        return queue, 0
-    # A chunk that comes before its first step is due: the old targets fill the time until then.
-    head = old.points[now - old.first : queue.first - old.first]
-    return Queue(now, np.concatenate((head, queue.points))), early
+    return led_in(queue, old, now)
 
 
 def _timed_offer(executor: ChunkExecutor, chunk: ActionChunk, now: float, log: _Log) -> bool:

@@ -65,8 +65,9 @@ def bench_safety(config: SafetyBench, progress: Progress | None = None) -> dict[
     Attack a robot and measure the invariants.
 
     :param progress: called after each part.
-    :returns: plain data: ``invariants`` (one entry for each of the 27), ``families`` (chunks
-        offered and accepted), and what it took.
+    :returns: plain data: ``invariants`` (one entry for each of the 27), ``holds`` (false also
+        where one that applies was not measured), ``families`` (chunks offered and accepted), and
+        what it took.
     """
     load_robot(config.robot)
     started = time.monotonic()
@@ -160,9 +161,9 @@ def print_safety(report: dict[str, Any], console: Console) -> None:
         table.add_column(heading, justify='right' if right else 'left')
     for row in report['invariants']:
         if row['holds'] is None:
-            table.add_row(str(row['id']), row['name'], f'proven by {row["proof"]}', style='dim')
-            continue
-        if not row['measures']:
+            reason = f'not applicable: {row["not_applicable"]}'
+            table.add_row(str(row['id']), row['name'], reason, style='dim')
+        elif not row['measures']:
             table.add_row(str(row['id']), row['name'], '[red]nothing was measured[/red]')
         for k, measure in enumerate(row['measures']):
             table.add_row(
@@ -175,6 +176,8 @@ def print_safety(report: dict[str, Any], console: Console) -> None:
                 str(measure['samples']),
                 'yes' if measure['holds'] else '[red]NO[/red]',
             )
+        if 'proof' in row:
+            table.add_row('', '', f'the rest is proven by {row["proof"]}', style='dim')
     console.print(table)
     families = ', '.join(
         f'{k} {v["accepted"]}/{v["offered"]}' for k, v in sorted(report['families'].items())

@@ -56,6 +56,7 @@ class Judge:
         self._enabled = rig.tap.state if rig.mode is Mode.HOLD else None
         self._seam = 0
         self._ramp = 0  # ticks since the last alignment
+        self._stiff: Floats = np.zeros((1, len(rig.spec.joints)))  # [N·m/rad] told last
         self._open: tuple[Floats, Floats, bool] | None = None  # last samples, begun from rest
         self._box: tuple[Floats, Floats] = (rig.spec.lower, rig.spec.upper)
         self.ticks = 0
@@ -230,7 +231,12 @@ class Judge:
         ramp = np.array(tape.gain)[told][:, None]
         written = np.array([c is not None for c in tape.commands])[told]
         ramping = written & (ramp[:, 0] < 1.0)
-        share = (sent.kp / (ramp * spec.kp + half.kp))[ramping]
+        # A robot that is taken over by a weight is let go of by it too, and never at once: where
+        # it was stiffer than the ramp, it may only get softer.
+        before = np.concatenate([self._stiff, sent.kp])[:-1]
+        self._stiff = sent.kp[-1:]
+        allowed = np.fmax(ramp * spec.kp, before)
+        share = (sent.kp / (allowed + half.kp))[ramping]
         if share.size and not np.isnan(share).all():
             ledger.note('gain_ramp', np.nanmax(share), int(ramping.sum()))
 

@@ -39,7 +39,7 @@ INVARIANTS = {
     26: 'encoding honest',
     27: 'deterministic',
 }
-PROOFS = {  # what needs processes, locks or real time is proven by tests
+PROOFS = {  # where processes or real time are needed, tests prove what is not measured here
     21: 'test/invariants/test_21_single_writer.py',
     22: 'test/invariants/test_22_process_death.py',
     23: 'test/invariants/test_23_loop_never_blocks.py',
@@ -103,6 +103,11 @@ MEASURES = {
     'cleared': Measure(18, 'faults cleared without a reset', 'times', 0.0),
     'e_stop': Measure(19, 'call to first frame without motion', 'ticks', 1.0),
     'released': Measure(20, 'enabling device lost to braking, beyond its time', 'ticks', 1.0),
+    'second_writer': Measure(21, 'second openings of an open bus or its lock', 'openings', 0.0),
+    'watchdog': Measure(22, 'motors on without commands, beyond their watchdog', 'ticks', 1.0),
+    'lost_ticks': Measure(
+        23, 'lost in virtual time: references, requests pour in, the log hangs', 'ticks', 0.0
+    ),
     'camera': Measure(24, 'questions allowed on bad pictures', 'questions', 0.0),
     'kp': Measure(25, 'stiffness of the decoded frames', 'of spec', RATIO),
     'kd': Measure(25, 'damping of the decoded frames', 'of spec', RATIO),
@@ -123,6 +128,7 @@ class Ledger:
         :param worst: worst value and number of samples by name of the measure.
         """
         self.worst = dict(worst or {})
+        self.left_out: dict[int, str] = {}  # why an invariant does not apply to this robot
 
     def note(self, key: str, value: float, samples: int = 1) -> None:
         """Take in the worst of some samples; what is not a number counts as infinite."""
@@ -137,8 +143,13 @@ class Ledger:
         before, count = self.worst.get(key, (0.0, 0))
         self.worst[key] = (before + bool(happened), count + 1)
 
+    def leave_out(self, invariant: int, reason: str) -> None:
+        """Say why an invariant does not apply to this robot."""
+        self.left_out[invariant] = reason
+
     def merge(self, other: 'Ledger') -> None:
         """Add what another part of the run has seen."""
+        self.left_out |= other.left_out
         for key, (value, samples) in other.worst.items():
             if MEASURES[key].unit in _COUNTED:
                 before, count = self.worst.get(key, (0.0, 0))
@@ -151,7 +162,12 @@ class Ledger:
         return [k for k, (value, _) in self.worst.items() if not value <= MEASURES[k].limit]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return every invariant with what was measured of it, ready for JSON."""
+        """
+        Return every invariant with what was measured of it, ready for JSON.
+
+        :returns: ``holds`` is None where the invariant does not apply, and false where it does
+            and nothing was measured; ``proof`` is the test of what cannot be measured here.
+        """
         return [self._row(i, name) for i, name in INVARIANTS.items()]
 
     def _row(self, invariant: int, name: str) -> dict[str, Any]:
@@ -168,11 +184,13 @@ class Ledger:
             if m.invariant == invariant and key in self.worst
         ]
         row: dict[str, Any] = {'id': invariant, 'name': name}
+        if invariant in PROOFS:
+            row['proof'] = PROOFS[invariant]
         if not measures:
-            # What should have been measured and was not does not hold.
-            proof = PROOFS.get(invariant)
             row |= {'worst': None, 'limit': None, 'unit': '', 'samples': 0, 'measures': []}
-            return row | ({'holds': None, 'proof': proof} if proof else {'holds': False})
+            if invariant in self.left_out:
+                return row | {'holds': None, 'not_applicable': self.left_out[invariant]}
+            return row | {'holds': False}  # what should have been measured and was not
         shown = next((m for m in measures if not m['holds']), measures[0])
         return {
             **row,
@@ -182,7 +200,7 @@ class Ledger:
         }
 
 
-_COUNTED = ('chunks', 'references', 'times', 'questions', 'replays')
+_COUNTED = ('chunks', 'references', 'times', 'questions', 'replays', 'openings')
 
 
 def merged(ledgers: Iterable[Ledger]) -> Ledger:

@@ -2,90 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reactions, measured one at a time: something happens at a random tick of a legal motion."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from vla_control.actions.executor import ChunkExecutor
-from vla_control.core.errors import SimulationError
-from vla_control.core.messages import ActionChunk, Floats, Image, Reference
+from vla_control.core.messages import ActionChunk, Image, Reference
 from vla_control.core.spec import RobotSpec
 from vla_control.policies.freshness import FreshnessGuard
+from vla_control.runtime.bench.safety_bench import Bench, NEVER, PATIENCE, Swing
 from vla_control.runtime.bench.safety_ledger import Ledger, RATIO
+from vla_control.runtime.bench.safety_process import process_probes
 from vla_control.runtime.bench.safety_rig import Rig
 from vla_control.runtime.bench.safety_troubles import Trouble, Troubles
-from vla_control.runtime.bench.safety_wire import Sent
 from vla_control.safety.supervisor import Event, Mode
 
 DRIFT = 0.3  # [rad/s] of the slow motion a frozen encoder is found in
-PATIENCE = 2500  # ticks until something that should happen counts as never
-_NEVER = 1e9  # ticks
-
-
-class Swing:
-    """Sines about the middle of every range that use a share of every limit."""
-
-    def __init__(self, spec: RobotSpec, share: float) -> None:
-        """Lay them out."""
-        self.centre = (spec.lower + spec.upper) / 2.0
-        v, a, j = share * spec.velocity, share * spec.acceleration, share * spec.jerk
-        room = share * (spec.upper - spec.lower) / 2.0
-        self._w = np.sqrt(j / v)
-        self.size = np.minimum.reduce([v / self._w, a / self._w**2, j / self._w**3, room])
-
-    def at(self, t: float, offset: 'Floats | float' = 0.0) -> Reference:
-        """Return the reference of an instant [s], moved by an offset [rad]."""
-        s, c = self.size * np.sin(self._w * t), self.size * np.cos(self._w * t)
-        return Reference(stamp=t, q=self.centre + offset + s, v=self._w * c, a=-(self._w**2) * s)
-
-
-class Bench:
-    """A rig in a legal motion, to which things are done."""
-
-    def __init__(self, spec: RobotSpec, rng: np.random.Generator, ledger: Ledger) -> None:
-        """Start a robot."""
-        self.spec, self.rng, self.ledger = spec, rng, ledger
-        self.swing = Swing(spec, 0.5)
-        self.offset: Floats = np.zeros(len(spec.joints))
-        self.rig = Rig(spec, q=self.swing.centre)
-        self.troubles = Troubles(self.rig, rng)
-        self.told = False
-
-    def tick(self) -> None:
-        """Live through one control period of the motion."""
-        self.told = self.rig.tick(self.swing.at(self.rig.now, self.offset))
-
-    def settle(self) -> None:
-        """
-        Bring the robot back to motion.
-
-        :raises SimulationError: when it does not come back.
-        """
-        rig = self.rig
-        self.troubles.lift()
-        for _ in range(PATIENCE):
-            if rig.mode is Mode.RUN:
-                return
-            if rig.mode is Mode.FAULT:
-                rig.request(Event.RESET)
-            elif rig.mode is Mode.HOLD:
-                rig.request(Event.RESUME)
-            self.tick()
-        raise SimulationError(
-            f'{self.spec.name} does not come back to motion: {rig.controller.snapshot.reason}'
-        )
-
-    def last_frames(self) -> Sent:
-        """Return what motors were told since the last call."""
-        return self.rig.wire.decode()
-
-    def until(self, done: Callable[[], bool]) -> int:
-        """Tick until something is so; return how many ticks that took."""
-        for k in range(1, PATIENCE + 1):
-            self.tick()
-            if done():
-                return k
-        return int(_NEVER)
 
 
 def probe(spec: RobotSpec, trials: int, seed: int) -> Ledger:
@@ -105,7 +35,8 @@ def probe(spec: RobotSpec, trials: int, seed: int) -> Ledger:
         _timed(bench, Trouble.ASTRAY, 'tracking', spec.safety.tracking_time)
         _at_once(bench, Trouble.STATUS, 'status')
         _at_once(bench, Trouble.HOT, 'heat')
-    _e_stops(bench, trials)
+    e_stops(bench, trials)
+    process_probes(bench, few)
     _frozen(spec, rng, ledger, few)
     _released(spec, rng, ledger, few)
     _permuted(spec, rng, ledger, few)
@@ -150,7 +81,7 @@ def _feedback(bench: Bench) -> None:
     """Let one motor fall silent, for long enough to stop and then to fault."""
     safety = bench.spec.safety
     bench.settle()
-    _wander(bench)
+    bench.wander()
     bench.troubles.begin(Trouble.SILENT, 10.0)
     stopped = (Mode.STOPPING, Mode.HOLD, Mode.FAULT)
     bench.ledger.note('late_stop', _lag(bench, safety.feedback_stop, stopped))
@@ -172,7 +103,7 @@ def _lag(bench: Bench, age: float, modes: tuple[Mode, ...]) -> int:
 def _timed(bench: Bench, trouble: Trouble, key: str, allowed: float) -> None:
     """Measure by how many ticks a fault that is allowed for a time outlasts it."""
     bench.settle()
-    _wander(bench)
+    bench.wander()
     bench.troubles.begin(trouble, 10.0)
     ticks = bench.until(lambda: bench.rig.mode is Mode.FAULT)
     bench.ledger.note(key, ticks - allowed * bench.spec.control_rate)
@@ -180,47 +111,43 @@ def _timed(bench: Bench, trouble: Trouble, key: str, allowed: float) -> None:
 
 def _at_once(bench: Bench, trouble: Trouble, key: str) -> None:
     bench.settle()
-    _wander(bench)
-    before = bench.last_frames()
+    bench.wander()
+    bench.last_frames()
     bench.troubles.begin(trouble, 10.0)
-    bench.ledger.note(key, _ticks_to_stillness(bench, before))
+    bench.ledger.note(key, _ticks_to_stillness(bench))
 
 
-def _e_stops(bench: Bench, trials: int) -> None:
-    """Call at any tick of motion, of its beginning, and of everything between."""
+def e_stops(bench: Bench, trials: int) -> None:
+    """Call the emergency stop at any tick of motion, of its beginning, and of all between."""
     for _ in range(trials):
         if bench.rng.random() < 0.8:
             bench.settle()
-        _wander(bench)
-        before = bench.last_frames()
+        bench.wander()
+        bench.last_frames()
         bench.rig.request(Event.E_STOP)
-        bench.ledger.note('e_stop', _ticks_to_stillness(bench, before))
+        bench.ledger.note('e_stop', _ticks_to_stillness(bench))
 
 
-def _ticks_to_stillness(bench: Bench, before: Sent) -> int:
+def _ticks_to_stillness(bench: Bench) -> int:
     """Return after how many ticks the frames ask for no motion any more."""
-    half = bench.rig.wire.half_code
+    half, last, before = bench.rig.wire.half_code, bench.rig.tap.command, bench.told_last
 
     def still() -> bool:
         sent = bench.last_frames()
         if bench.rig.mode is not Mode.FAULT:
             return False
-        if not len(sent) or not len(before):
-            return not len(sent)
+        if not len(sent):
+            return True
         q, v, kp, state = sent.q[-1], sent.v[-1], sent.kp[-1], bench.rig.tap.state
         measured = q if state is None else state.q
-        # Without stiffness, or held where it was sent last, or where it is; nan was not sent.
+        # Without stiffness, or held where it was sent or commanded last, or where it is; nan was
+        # not sent, as hands are told less often than they are commanded.
         still = (kp <= half.kp[0]) | np.isnan(q)
-        still |= np.abs(q - before.q[-1]) <= 2.0 * half.q[0]
-        still |= np.abs(q - measured) <= 2.0 * half.q[0]
+        for place in (before, measured, measured if last is None else last.q):
+            still |= np.abs(q - place) <= 2.0 * half.q[0]
         return bool((still & ~(np.abs(v) > RATIO * half.v[0])).all())
 
     return bench.until(still)
-
-
-def _wander(bench: Bench) -> None:
-    for _ in range(int(bench.rng.integers(1, 40))):
-        bench.tick()
 
 
 def _frozen(spec: RobotSpec, rng: np.random.Generator, ledger: Ledger, trials: int) -> None:
@@ -232,18 +159,19 @@ def _frozen(spec: RobotSpec, rng: np.random.Generator, ledger: Ledger, trials: i
         rig = Rig(spec, q=start)
         troubles = Troubles(rig, rng)
         rig.request(Event.RESUME)
+        since = rig.now + 0.1  # connecting took its time
         begin, ticks = int(0.6 * spec.control_rate) + int(rng.integers(0, 50)), 0
         for k in range(int(1.5 * spec.control_rate)):
             if k == begin:
                 troubles.begin(Trouble.FROZEN, 10.0)
-            away = side * speed * max(rig.now - 0.1, 0.0)
+            away = side * speed * max(rig.now - since, 0.0)
             rig.tick(Reference(stamp=rig.now, q=start + away, v=side * speed, a=0.0 * speed))
             if troubles.active is not None:
                 ticks += 1
             if rig.mode is Mode.FAULT:
                 break
         late = ticks - spec.safety.frozen_feedback * spec.control_rate
-        ledger.note('frozen', late if rig.mode is Mode.FAULT else _NEVER)
+        ledger.note('frozen', late if rig.mode is Mode.FAULT else NEVER)
 
 
 def _released(spec: RobotSpec, rng: np.random.Generator, ledger: Ledger, trials: int) -> None:
@@ -263,14 +191,15 @@ def _released(spec: RobotSpec, rng: np.random.Generator, ledger: Ledger, trials:
                 stopped = k
                 break
         late = stopped - (silent - 1) - spec.safety.enable_timeout * spec.control_rate
-        ledger.note('released', late if stopped >= 0 else _NEVER)
+        ledger.note('released', late if stopped >= 0 else NEVER)
 
 
 def _permuted(spec: RobotSpec, rng: np.random.Generator, ledger: Ledger, trials: int) -> None:
     """Give two executors the same chunk, the names in another order."""
     home = np.clip(np.array(spec.home), spec.lower, spec.upper)
+    size = np.minimum(0.1 * (spec.upper - spec.lower), 0.5 * spec.safety.chunk_jump)
     for _ in range(trials):
-        q = home + 0.1 * (spec.upper - spec.lower) * rng.uniform(-1.0, 1.0, (10, len(home)))
+        q = home + size * rng.uniform(-1.0, 1.0, (10, len(home)))
         order = rng.permutation(len(home))
         names = tuple(spec.names[i] for i in order)
         motions = []

@@ -25,6 +25,7 @@ from vla_control.core.messages import (
 from vla_control.core.protocols import RobotDriver
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.factory import make_driver
+from vla_control.runtime.bench.bench_robot import in_harness
 from vla_control.runtime.bench.safety_wire import open_wire
 from vla_control.runtime.control import RobotController
 from vla_control.safety.supervisor import Event, Mode
@@ -148,7 +149,7 @@ class Rig:
         :param lead: control periods that references are published ahead.
         :param require_enable: whether an enabling device must be held.
         """
-        self.spec = spec
+        self.spec = spec = in_harness(spec)
         self.clock = ManualClock(wait=self._wait)
         bus, self.device = loopback(spec)
         self.wire = open_wire(spec, bus)
@@ -199,6 +200,12 @@ class Rig:
         :param late: [s] by which the loop wakes up late.
         :returns: whether every motor was told something.
         """
+        told = self.step(rogue, late)
+        self.clock.advance(self.spec.dt)
+        return told
+
+    def step(self, rogue: Reference | None = None, late: float = 0.0) -> bool:
+        """Do the same in no time at all, for a loop that waits for the next period itself."""
         now = self.clock.now()
         reference = rogue or self.follower.reference(now)
         if reference is not None:
@@ -209,7 +216,6 @@ class Rig:
         sent = self.wire.end_tick()
         self._watch()
         self._live()
-        self.clock.advance(self.spec.dt)
         return sent
 
     def stall(self, seconds: float) -> None:

@@ -96,7 +96,7 @@ class UnitreeWire:
 
     @property
     def digest(self) -> str:
-        """Hash of every byte sent so far."""
+        """Hash of every byte sent so far, without the numbers of calls."""
         return self._hash.hexdigest()
 
     def end_tick(self) -> bool:
@@ -104,8 +104,10 @@ class UnitreeWire:
         tick = np.full((len(_FIELDS), self._n), np.nan)
         told = False
         for topic, payload in self.bus.heard:
-            self._hash.update(topic.encode() + payload)
+            self._hash.update(topic.encode() + _told(topic, payload))
             if topic == self._topic:
+                # The hands are told after the body; what came before was another command's.
+                tick[:] = np.nan
                 joints, slots = self._body
                 tick[:, joints] = _motors(payload, _BODY)[:, slots]
                 if self._blends:
@@ -134,6 +136,11 @@ class UnitreeWire:
             kp=ticks[:, 3],
             kd=ticks[:, 4],
         )
+
+
+def _told(topic: str, payload: bytes) -> bytes:
+    """Return what a sample says: all of it but the number of a call, which is never the same."""
+    return payload[:4] + payload[12:] if topic.startswith('rt/api/') else payload
 
 
 def _motors(payload: bytes, first: int) -> Floats:
