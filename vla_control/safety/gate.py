@@ -47,6 +47,7 @@ class Gate:
         self._state: Reference | None = None
         self._scale = 1.0
         self._speed = spec.velocity
+        self._speeds = np.empty((2, len(spec.joints)))
         self._lower, self._upper = spec.lower, spec.upper
         self._outside = False
         self._limiting = False
@@ -192,8 +193,8 @@ class Gate:
         peak = np.abs(peak_speed(last.v, last.a, self._limits.jerk))
         fast = np.maximum(np.maximum(self._speed, peak), np.abs(last.v))
         x = stack(self._x, [goal.motion, goal.ride])
-        speeds = np.stack([self._speed, fast])
-        ok = self._legality.legal(x, speeds, lower, upper, goal.stays)
+        self._speeds[0], self._speeds[1] = self._speed, fast
+        ok = self._legality.legal(x, self._speeds, lower, upper, goal.stays)
         direct, riding = ok[0], ok[1] & ~ok[0]
         if bool((direct & goal.followable).all()):
             return self._pass(reference)

@@ -62,6 +62,7 @@ class Limiter:
         self._solved_duration = self._duration.copy()
         self._pull = np.zeros(n)  # [rad/s2] how hard the reference was seen to accelerate
         self._tug = np.zeros(n)  # [rad/s3] the jerk it was seen to have
+        self._nothing = Motion(*np.zeros((3, n)))
         self._goal: Goal | None = None
 
     def forget(self) -> None:
@@ -89,18 +90,23 @@ class Limiter:
         left = self._left()
         # At the price of one: the stop of the reference, and that of a ride if the reference is
         # followed and if it is not.
-        q = np.stack([reference.q, reference.q + left.q, inside + left.q])
-        speeds = np.stack([v, v + left.v, left.v])
-        pulls = np.stack([a, a + left.a, left.a])
-        way = stop(q, speeds, pulls, limits.acceleration, limits.jerk)
+        starts = np.empty((3, 3, len(inside)))  # q, v, a of each
+        for row, one, rest, gap in zip(
+            starts, (reference.q, v, a), (inside, 0.0, 0.0), left, strict=True
+        ):
+            row[0] = one
+            np.add(one, gap, out=row[1])
+            np.add(rest, gap, out=row[2])
+        way = stop(starts[0], starts[1], starts[2], limits.acceleration, limits.jerk)
         ends = way.end
         stays = self._legality.stays_inside(way, ends, lower, upper)
         followable = (v == reference.v) & (a == reference.a) & stays[0]
         followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
         motion = Motion(np.where(followable, reference.q, inside), v * followable, a * followable)
-        ride = Motion(*(np.where(followable, x[1], x[2]) for x in way.start))
-        # A rest inside the limits is kept by staying there.
-        kept = np.stack([~followable | stays[0], np.where(followable, stays[1], stays[2])])
+        ride = Motion(*(np.where(followable, x[1], x[2]) for x in starts))
+        kept = np.empty((2, len(inside)), dtype=np.bool_)
+        kept[0] = ~followable | stays[0]  # a rest inside the limits is kept by staying there
+        kept[1] = np.where(followable, stays[1], stays[2])
         before = self._goal
         same = (motion.q == before.motion.q) & ~before.followable if before else ~followable
         rest = np.minimum(np.maximum(ends[0], lower), upper)
@@ -180,9 +186,11 @@ class Limiter:
 
     def _left(self) -> Motion:
         """Return what is left of the difference in one tick, zero where no rejoin is under way."""
-        c0, c1, c2, c3, c4, c5 = self._c
         t = self._age + self._limits.dt
         left = self._active & (t < self._duration)
+        if not left.any():
+            return self._nothing
+        c0, c1, c2, c3, c4, c5 = self._c
         return Motion(
             left * (c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))))),
             left * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5)))),
