@@ -91,12 +91,11 @@ class Limiter:
         # At the price of one: the stop of the reference, and that of a ride if the reference is
         # followed and if it is not.
         starts = np.empty((3, 3, len(inside)))  # q, v, a of each
-        for row, one, rest, gap in zip(
-            starts, (reference.q, v, a), (inside, 0.0, 0.0), left, strict=True
-        ):
+        for row, one, gap in zip(starts, (reference.q, v, a), left, strict=True):
             row[0] = one
             np.add(one, gap, out=row[1])
-            np.add(rest, gap, out=row[2])
+            row[2] = gap
+        starts[0, 2] += inside
         way = stop(starts[0], starts[1], starts[2], limits.acceleration, limits.jerk)
         ends = way.end
         stays = self._legality.stays_inside(way, ends, lower, upper)
