@@ -54,6 +54,12 @@ def robot(request):
     return load_robot(request.param)
 
 
+@pytest.fixture
+def thorough(robot):
+    """Whether a robot gets every sample of a test; those of its kind get some."""
+    return robot.name == FIRST
+
+
 @pytest.fixture(scope='session')
 def spec():
     return load_robot(FIRST)
