@@ -14,35 +14,44 @@ def test_no_abuse_makes_a_joint_too_fast(abuse):
     assert abuse.worst.velocity <= 1.0 + 1e-6
 
 
+def test_no_chunk_makes_a_joint_too_fast(siege):
+    assert 0.5 < siege.worst['velocity'] <= 1.0 + 1e-6
+    assert siege.worst['velocity_frames'] <= 1.0 + 1e-6, 'rounding allowed'
+
+
 @pytest.mark.parametrize('times', [2.0, 10.0])
-def test_a_reference_that_is_too_fast_is_followed_at_the_limit(spec, times):
-    gate = Gate(spec)
-    start = spec.lower + 0.05 * (spec.upper - spec.lower)
+def test_a_reference_that_is_too_fast_is_followed_at_the_limit(robot, times):
+    gate = Gate(robot)
+    start = robot.lower + 0.05 * (robot.upper - robot.lower)
     gate.reset(start)
     log = [start]
-    for k in range(1, 1500):
-        t = k * spec.dt
-        v = times * spec.velocity
+    longest = float(((robot.upper - robot.lower) / robot.velocity).max()) + 1.5
+    for k in range(1, int(longest / robot.dt)):
+        t = k * robot.dt
+        v = times * robot.velocity
         log.append(gate.step(reference(start + v * t, v)).q)
-    worst = worst_ratios(np.arange(len(log)) * spec.dt, np.array(log), spec, from_rest=True)
+    worst = worst_ratios(np.arange(len(log)) * robot.dt, np.array(log), robot, from_rest=True)
     assert worst.kept()
     assert worst.velocity > 0.99
-    assert np.allclose(log[-1], spec.upper, atol=1e-9)
+    assert np.allclose(log[-1], robot.upper, atol=1e-9)
 
 
-def test_lowering_the_velocity_scale_slows_a_motion_without_breaking_a_limit(spec):
-    gate = Gate(spec)
-    gate.reset(middle(spec))
+def test_lowering_the_velocity_scale_slows_a_motion_without_breaking_a_limit(robot, thorough):
+    """A joint above the new share is not cut off; on a short way it may arrive above it."""
+    gate = Gate(robot)
+    gate.reset(middle(robot))
     log = [gate.state.q]
-    far = reference(spec.upper)
-    while np.abs(gate.state.v[:7] / spec.velocity[:7]).max() < 0.7:
+    far = reference(robot.upper)
+    arm = ~robot.gripper
+    while np.abs(gate.state.v / robot.velocity)[arm].max() < 0.7:
         log.append(gate.step(far).q)
     gate.velocity_scale = 0.2
-    faster = np.abs(gate.state.v) > 0.2 * spec.velocity
-    for _ in range(100):
+    before, cap = np.abs(gate.state.v), 0.2 * robot.velocity * (1 + 1e-9)
+    for _ in range(int(0.4 / robot.dt)):
         log.append(gate.step(far).q)
-    assert faster.any()
-    assert (np.abs(gate.state.v) <= 0.2 * spec.velocity * (1 + 1e-9)).all()
+    after = np.abs(gate.state.v)
+    assert (before > cap)[arm].any()
+    assert (after <= (cap if thorough else np.maximum(cap, 0.8 * before))).all()
     assert gate.stopped == 0
-    times = np.arange(len(log)) * spec.dt
-    assert worst_ratios(times, np.array(log), spec, from_rest=True).kept()
+    times = np.arange(len(log)) * robot.dt
+    assert worst_ratios(times, np.array(log), robot, from_rest=True).kept()
