@@ -1,7 +1,7 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
 """
-Watches what the motors answer and when commands come, on the receiver's own clock.
+Watches what the motors answer and who enables motion, on the receiver's own clock.
 
 Ages are counted from arrival, never from a header stamp: one from the future is never stale.
 """
@@ -51,21 +51,13 @@ class Watchdogs:
         """Keep count of the heat of a robot that is not checked, as in FAULT."""
         self._overload.warm(now, state.effort)
 
-    def check(
-        self,
-        now: float,
-        state: RobotState,
-        command: Reference | None,
-        command_age: float = 0.0,
-    ) -> list[Finding]:
+    def check(self, now: float, state: RobotState, command: Reference | None) -> list[Finding]:
         """
         Compare one tick's measurements with the limits of the spec.
 
         :param now: [s] monotonic, of this tick.
         :param state: measured.
         :param command: what was sent last, or None while no motion is commanded.
-        :param command_age: [s] since a command last arrived, inf if never; 0 where the caller
-            watches the stream itself.
         :return: most urgent first within each watchdog; empty when all is well.
         """
         found: list[Finding] = [(Event.FAULT, reason) for reason in state.faults]
@@ -76,9 +68,6 @@ class Watchdogs:
         self._check_frozen(now, state, command, found)
         self._check_tracking(now, state, command, found)
         self._overload.check(now, state, found)
-        limit = self._spec.safety.command_timeout
-        if not command_age <= limit:
-            found.append((Event.STARVED, f'last command {ms(command_age)} ago, limit {ms(limit)}'))
         return found
 
     def unhealthy(self, state: RobotState) -> str:
