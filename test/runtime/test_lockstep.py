@@ -10,6 +10,8 @@ import pytest
 from vla_control import cli
 from vla_control.core.errors import VlaControlError
 from vla_control.runtime.evaluate import Evaluation, Evaluator, summarise
+from vla_control.runtime.lockstep import LockstepLoop
+from vla_control.safety.supervisor import Mode
 
 SEEDS = range(600_000, 600_006)  # neither training nor evaluation
 
@@ -33,6 +35,21 @@ def test_the_shipped_policy_picks_the_named_cube(evaluator):
 
 def test_an_episode_is_the_same_twice(evaluator):
     assert evaluator.run(600_000) == evaluator.run(600_000)
+
+
+def test_a_policy_that_falls_silent_ends_in_the_hold_the_graph_ends_in():
+    class Silent(LockstepLoop):
+        def wants(self, now):
+            return super().wants(now) and now < 0.3
+
+    config = Evaluation(policy='hold', episodes=1, processes=1, time_limit=5.0)
+    evaluator = Evaluator(config)
+    evaluator.loop = Silent
+    result = evaluator.run(600_000)
+    evaluator.world.close()
+    assert result.verdict == 'timeout'
+    assert evaluator.played.controller.mode is Mode.HOLD
+    assert 'no action chunk' in evaluator.played.executor.held
 
 
 def test_summary_counts_rates_with_their_interval(evaluator):

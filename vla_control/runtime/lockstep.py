@@ -91,7 +91,10 @@ class LockstepLoop:
         now = self.clock.now()
         self._think(now)
         if self.controller.mode in (Mode.READY, Mode.RUN):
-            self.controller.put(self.executor.tick(now))
+            reference = self.executor.tick(now)
+            # As the interpolator's node: a hold that has come to rest is for the driver to latch.
+            if not (self.executor.held and self.executor.at_rest):
+                self.controller.put(reference)
         self.controller.tick(now)
         for _ in range(self._substeps):
             self._physics()

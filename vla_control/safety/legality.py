@@ -30,6 +30,7 @@ Mask = NDArray[np.bool_]
 
 # The judge allows 1e-6 of a limit; a third of it leaves room for what rounding adds.
 DIFFERENCE_SLACK = 3e-7
+ROUNDING = 1e-12  # share of a limit on velocity and acceleration that rounding may add
 POSITION_SLACK = 1e-12  # [rad] rounding of a stop that ends on a limit
 # Integral over [0, 1] of |u^2/2 - 1/6|: how far, in j dt^3, bounded jerk can take the position
 # from that of a constant jerk with the same change of acceleration.
@@ -235,8 +236,8 @@ def _bounds(limits: Limits) -> Floats:
             jerk * dt * some,
             jerk * dt * dt * 0.25 * some,
             j3 * _REACH * some,
-            limits.velocity * (1.0 + 1e-12),
-            limits.acceleration * (1.0 + 1e-12),
+            limits.velocity * (1.0 + ROUNDING),
+            limits.acceleration * (1.0 + ROUNDING),
             # |s - 2q + q1| with s up to j dt^3/6 from q + v dt + a dt^2/2
             np.maximum(bend - j3 / 6.0, 0.0),
         ]

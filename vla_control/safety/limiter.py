@@ -17,7 +17,7 @@ import numpy as np
 
 from vla_control.core.messages import Floats
 from vla_control.core.motion import Motion, peak_speed, quintic, stop
-from vla_control.safety.legality import Legality, Mask
+from vla_control.safety.legality import Legality, Mask, ROUNDING
 
 _SHORTEST = 0.06  # [s] a rejoin; shorter ones turn timing noise of references into jerk
 _LONGEST = 1.0  # [s] a rejoin; what takes longer is first approached at full speed
@@ -85,7 +85,8 @@ class Limiter:
         """
         limits = self._limits
         v = np.minimum(np.maximum(reference.v, -speed), speed)
-        a = np.minimum(np.maximum(reference.a, -limits.acceleration), limits.acceleration)
+        most = limits.acceleration * (1.0 + ROUNDING)
+        a = np.minimum(np.maximum(reference.a, -most), most)
         inside = np.minimum(np.maximum(reference.q, lower), upper)
         left = self._left()
         # At the price of one: the stop of the reference, and that of a ride if the reference is
