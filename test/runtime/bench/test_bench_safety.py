@@ -234,6 +234,23 @@ def test_unitree_commands_are_read_as_the_layout_says():
             assert getattr(sent, name)[0, i] == pytest.approx(weight * motor[name])
 
 
+def test_what_a_hand_was_told_before_the_last_command_of_its_tick_is_not_taken_for_it():
+    spec = load_robot('g1')
+    wire = UnitreeWire(spec, Nowhere())
+    for angle, hands in ((0.1, ['left', 'right']), (0.2, ['right'])):
+        body, hand = low_cmd(), hand_cmd()
+        body['motor_cmd']['q'][:] = hand['motor_cmd']['q'][:] = angle
+        wire.bus.publish(ARM_COMMAND, encode_low_cmd(body))
+        for side in hands:
+            wire.bus.publish(hand_command(side), encode_hand_cmd(hand))
+    assert wire.end_tick()
+    for joint, q in zip(spec.joints, wire.decode().q[0], strict=True):
+        if joint.motor.get('hand') == 'left':
+            assert np.isnan(q)
+        else:
+            assert q == np.float32(0.2)
+
+
 def test_a_ledger_adds_up_worst_values_and_counts():
     first, second = Ledger(), Ledger()
     first.note('jerk', 0.5, 10)
