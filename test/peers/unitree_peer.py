@@ -7,6 +7,7 @@ Unitree software we did not write, in a process of its own; it says what it saw 
     unitree_peer.py robot DOMAIN     the vendor's Python SDK sends states
     unitree_peer.py blend DOMAIN     the vendor's Python SDK brings the arms in by their weight
     unitree_peer.py body DOMAIN      the vendor's Python SDK is a robot with its services
+    unitree_peer.py checksums FOLDER the vendor's Python SDK computes those of messages in files
     unitree_peer.py lowlevel CONFIG  the vendor's C++ SDK commands every motor
     unitree_peer.py whole CONFIG     the vendor's C++ SDK moves every motor and sees it move
     unitree_peer.py hung CONFIG      the vendor's C++ SDK is a released robot
@@ -234,6 +235,43 @@ def body(domain):
         time.sleep(0.01)
 
 
+def checksums(folder):
+    import numpy as np
+    from unitree_sdk2py.idl.default import (
+        unitree_hg_msg_dds__LowCmd_,
+        unitree_hg_msg_dds__LowState_,
+    )
+    from unitree_sdk2py.utils.crc import CRC
+
+    crc = CRC()
+    for name, message in (
+        ('LowCmd_', unitree_hg_msg_dds__LowCmd_()),
+        ('LowState_', unitree_hg_msg_dds__LowState_()),
+    ):
+        found = []
+        for record in np.load(f'{folder}/{name}.npy'):
+            fill(message, record)
+            found.append(crc.Crc(message))
+        np.save(f'{folder}/{name}.crc.npy', np.array(found, dtype=np.uint32))
+        say(done=name)
+    time.sleep(LASTS)
+
+
+def fill(message, record):
+    """Set every field of a message of the vendor's from a record of the same field names."""
+    for name in record.dtype.names:
+        value = record[name]
+        if name in ('motor_cmd', 'motor_state'):
+            columns = [(field, value[field].tolist()) for field in value.dtype.names]
+            for field, column in columns:
+                for motor, number in zip(getattr(message, name), column, strict=True):
+                    setattr(motor, field, number)
+        elif name == 'imu_state':
+            fill(message.imu_state, value)
+        else:
+            setattr(message, name, value.tolist())
+
+
 def whole(config):
     import unitree_interface as vendor
 
@@ -302,7 +340,9 @@ CPP = {'lowlevel': lowlevel, 'whole': whole, 'hung': hung}
 
 if __name__ == '__main__':
     what, where = sys.argv[1:]
-    if what in PYTHON:
+    if what == 'checksums':
+        checksums(where)
+    elif what in PYTHON:
         PYTHON[what](int(where))
     else:
         CPP[what](where)
