@@ -9,7 +9,6 @@ its joints, with ``arm_joint`` for those that are no gripper: all of OpenArm, so
 
 from typing import NamedTuple
 
-from descriptions import expanded_once  # noqa: F401  in force for every test here
 from motions import fleet, measured, Wild
 import numpy as np
 import pytest
