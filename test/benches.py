@@ -3,20 +3,14 @@
 """A robot under control on a hand-wound clock: over the ideal mirror, or over its own bus."""
 
 from dataclasses import replace
-from typing import NamedTuple
 
+from hearing import listen
 from motions import middle
 import numpy as np
-import pytest
 
-from vla_control.buses.damiao import command_id, decode_mit, decode_pos_force
-from vla_control.buses.damiao import Mode as DamiaoMode
 from vla_control.core.clock import ManualClock
-from vla_control.core.config import available
-from vla_control.core.errors import ConfigError
 from vla_control.core.messages import ActionChunk, Reference
-from vla_control.core.spec import JointSpec
-from vla_control.robots.damiao_motors import Motor, motors_of
+from vla_control.robots.dynamics import RobotDynamics
 from vla_control.robots.factory import make_driver
 from vla_control.robots.mock import Mock
 from vla_control.runtime.control import RobotController
@@ -24,8 +18,6 @@ from vla_control.safety.supervisor import Event, Mode
 from vla_control.sim.devices import loopback
 from vla_control.sim.layout import sample_layout
 from vla_control.sim.world import World
-
-SPECIAL = range(0xFFFFFFFFFFFFFFFB, 0xFFFFFFFFFFFFFFFF)  # enable, disable, zero, clear
 
 
 class Recorder:
@@ -45,44 +37,6 @@ class Recorder:
 
     def __getattr__(self, name):
         return getattr(self.driver, name)
-
-
-class Tap:
-    """A bus that keeps the frames sent on it, as (arbitration id, data)."""
-
-    def __init__(self, bus):
-        self.bus = bus
-        self.frames = []
-
-    def send(self, arbitration_id, data):
-        self.frames.append((arbitration_id, bytes(data)))
-        self.bus.send(arbitration_id, data)
-
-    def __getattr__(self, name):
-        return getattr(self.bus, name)
-
-
-class BatchTap(Tap):
-    """The same for a bus that takes a tick's frames at once."""
-
-    def send_all(self, frames):
-        frames = list(frames)
-        self.frames += [(i, bytes(data)) for i, data in frames]
-        self.bus.send_all(frames)
-
-
-class Sent(NamedTuple):
-    """What one motor was told, in units of its joint."""
-
-    joint: JointSpec
-    motor: Motor
-    mit: bool
-    q: float  # [rad, m]
-    v: float  # [rad/s, m/s]; a position-force motor's speed limit
-    kp: float  # [N·m/rad]
-    kd: float  # [N·m·s/rad]
-    tau: float  # [N·m, N]; the largest force of a position-force motor
-    lsb: float  # [N·m, N] one code of tau
 
 
 def hung(spec):
@@ -215,32 +169,35 @@ class BusBench(Bench):
 
     def make_driver(self):
         self.spec = hung(self.spec)
-        try:
-            self.bus, self.device = loopback(self.spec)
-        except ConfigError as error:
-            pytest.skip(f'no emulated electronics yet: {error}')
+        self.bus, self.device = loopback(self.spec)
+        parts = self.spec.parts.values() or [self.spec]
         buses = self.bus if self.spec.parts else [self.bus]
-        self.taps = [(BatchTap if hasattr(b, 'send_all') else Tap)(b) for b in buses]
+        self.ears = [listen(*each) for each in zip(parts, buses, strict=True)]
         self.q, self.v = self.home.copy(), np.zeros(len(self.home))
         self.clock = ManualClock(100.0, wait=self.live)
         self.device.measure(self.now, self.q, self.v)
-        bus = self.taps if self.spec.parts else self.taps[0]
+        buses = [ear.bus for ear in self.ears]
+        bus = buses if self.spec.parts else buses[0]
         return make_driver(self.spec, 'sim', self.clock, bus=bus)
+
+    @property
+    def blends(self):
+        """Whether commands are blended with those of the robot's own controller, by a weight."""
+        return 'arm_sdk' in self.spec.bus
+
+    @property
+    def damping(self):
+        """Of a joint without stiffness [N·m·s/rad]; 0 where it is never more than the spec's."""
+        return self.spec.bus.get('low_level', {}).get('damping', 0.0)
+
+    @property
+    def fed(self):
+        """Whether its weight is fed forward; it is not to a body that floats in a harness."""
+        return 'low_level' not in self.spec.bus
 
     def told(self):
         """Return what the motors were told since the last call, oldest first, decoded."""
-        found = []
-        for part, tap in zip(self.spec.parts.values() or [self.spec], self.taps, strict=True):
-            if 'ranges' not in part.bus:
-                pytest.skip(f'{part.name} speaks no protocol whose frames are decoded here')
-            motors = motors_of(part)
-            ids = {command_id(m.mode, m.tx): i for i, m in enumerate(motors)}
-            for arbitration_id, data in tap.frames:
-                if arbitration_id in ids and int.from_bytes(data, 'big') not in SPECIAL:
-                    i = ids[arbitration_id]
-                    found.append(decoded(part.joints[i], motors[i], data))
-            tap.frames.clear()
-        return found
+        return [sent for ear in self.ears for sent in ear.told()]
 
     def live(self, seconds):
         """Let the electronics live through some time, in steps of at most 2 ms."""
@@ -258,12 +215,40 @@ class BusBench(Bench):
         self.clock.sleep_until(self.now + self.spec.dt)
 
 
+class LumpBench(BusBench):
+    """
+    The same for a robot without a scene: lumps of inertia that have the weight of its links.
+
+    A joint that meets its wall, ``walls`` (2, n) [rad], stops there.
+    """
+
+    INERTIA = 0.1  # [kg m2] of every joint
+    FRICTION = 0.02  # [N·m·s/rad]
+
+    def __init__(self, spec, **options):
+        self.dynamics = RobotDynamics.from_spec(spec)
+        stops = [(joint.lower, joint.upper) for joint in spec.joints]
+        self.walls = np.array(stops).T
+        super().__init__(spec, **options)
+
+    def step(self, torques, seconds):
+        if not self.device.holding:  # somebody carries it
+            self.v = np.zeros(len(self.q))
+            return
+        torques = torques - self.dynamics.gravity(self.q) - self.FRICTION * self.v
+        v = self.v + seconds * torques / self.INERTIA
+        q = self.q + seconds * v
+        met = (q < self.walls[0]) | (q > self.walls[1])
+        self.q, self.v = np.clip(q, *self.walls), np.where(met, 0.0, v)
+
+    def close(self):
+        """Be like a bench in physics, which gives its memory back."""
+
+
 class WorldBench(BusBench):
     """The same in physics: gravity pulls, and the table is in the way."""
 
     def __init__(self, spec, scene=None, layout_seed=0, **options):
-        if not spec.scene or spec.scene not in available('scenes'):
-            pytest.skip(f'{spec.name} has no scene yet')
         self.world = World(spec, scene)
         layout = sample_layout(self.world.scene, np.random.default_rng(layout_seed))
         self.world.reset(layout, np.clip(np.array(spec.home), spec.lower, spec.upper))
@@ -284,17 +269,9 @@ class WorldBench(BusBench):
         self.world.close()
 
 
-def decoded(joint, motor, data):
-    scale = motor.scale
-    if motor.mode is not DamiaoMode.MIT:
-        q, speed, current = decode_pos_force(data)
-        force, lsb = (abs(scale) * motor.full_torque * x for x in (current, 1e-4))
-        return Sent(joint, motor, False, (q - motor.offset) / scale, speed / abs(scale), 0.0, 0.0,
-                    force, lsb)  # fmt: skip
-    q, v, kp, kd, tau = decode_mit(motor.ranges, data)
-    lsb = abs(scale) * 2 * motor.ranges.torque / 4095
-    return Sent(joint, motor, True, (q - motor.offset) / scale, v / scale, kp * scale**2,
-                kd * scale**2, tau * scale, lsb)  # fmt: skip
+def in_physics(spec, **options):
+    """Return a bench under gravity: with a table where the robot has a scene, else in the air."""
+    return (WorldBench if spec.scene else LumpBench)(spec, **options)
 
 
 def at_rest(stamp, pose):

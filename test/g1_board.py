@@ -1,13 +1,15 @@
 # Copyright 2026 vla_control contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A G1 as the driver node runs it: controller, driver, emulated board, and lumps of inertia."""
+"""A G1 on its emulated board and lumps of inertia: its driver alone, or as the node runs it."""
 
 from dataclasses import replace
 
+from hearing import listen
 import numpy as np
+from rigs import Rig, Sent
 
 from vla_control.core.clock import ManualClock
-from vla_control.core.messages import Reference
+from vla_control.core.messages import MotorStatus, Reference
 from vla_control.core.spec import load_robot
 from vla_control.robots.dynamics import RobotDynamics
 from vla_control.robots.factory import make_driver
@@ -28,7 +30,7 @@ def quick(name='g1'):
     if 'arm_sdk' in bus:
         bus['arm_sdk'] = {**bus['arm_sdk'], 'weight_ramp': RAMP, 'release_hold': 0.1}
     else:
-        bus['low_level'] = {**bus['low_level'], 'harness': True}
+        bus['low_level'] = {**bus['low_level'], 'harness': True, 'damping_time': 0.1}
     safety = replace(spec.safety, gain_ramp=RAMP, authority_ramp=RAMP)
     return replace(spec, bus=bus, safety=safety)
 
@@ -41,17 +43,118 @@ class Body:
         self.dynamics = RobotDynamics.from_spec(spec)
         self.q = np.array(spec.home)
         self.v = np.zeros(len(self.q))
+        self.carried = False  # by somebody who holds every joint where it is
         self._inertia = np.where(spec.gripper, FINGER_INERTIA, ARM_INERTIA)
         device.measure(0.0, self.q, self.v)
+
+    @property
+    def weight(self):
+        """What gravity does to the joints (n,) [N·m]; fingers weigh nothing."""
+        return np.where(self.spec.gripper, 0.0, self.dynamics.gravity(self.q))
 
     def step(self, now):
         """Live from ``now`` for one step."""
         self.device.serve(now)
         torque = self.device.torques(now) - FRICTION * self.v
-        torque -= np.where(self.spec.gripper, 0.0, self.dynamics.gravity(self.q))
-        self.v = self.v + STEP * torque / self._inertia
+        torque -= self.weight
+        v = self.v + STEP * torque / self._inertia
+        self.v = np.zeros(len(v)) if self.carried else v
         self.q = self.q + STEP * self.v
         self.device.measure(now + STEP, self.q, self.v)
+
+
+class G1BoardRig(Rig):
+    """
+    The real driver on the emulated board of ``sim.devices``, under the weight of the real arms.
+
+    Until ``stand`` is taken away somebody holds every joint where it is.
+    """
+
+    fault_status = MotorStatus.UNKNOWN
+    per_tick = 1  # of the body; the hands have a slower pace
+    pace = 0.01  # [s] in which every motor is told something
+
+    def __init__(self, spec):
+        self.spec = quick(spec.name)
+        self.bus, self.board = loopback(self.spec)
+        self._ear = listen(self.spec, self.bus)
+        self.body = Body(self.spec, self.board)
+        self.driver = make_driver(self.spec, 'sim', self, bus=self._ear.bus)
+        self.stand = True
+        self._slots = {j.name: j.motor['slot'] for j in self.spec.joints if 'slot' in j.motor}
+        self._now = 100.0
+        if 'arm_sdk' in self.spec.bus:
+            arm = self.spec.bus['arm_sdk']
+            self.takes, self.gives = arm['weight_ramp'], arm['release_hold'] + arm['weight_ramp']
+        else:
+            self.greets = False
+
+    @property
+    def stand(self):
+        return self.body.carried
+
+    @stand.setter
+    def stand(self, value):
+        self.body.carried = value
+
+    @property
+    def pose(self):
+        return self.body.q.copy()
+
+    @property
+    def sag(self):
+        """How far its weight bends it; it is fed forward, but not to a body in a harness."""
+        if 'arm_sdk' in self.spec.bus:
+            return 0.0
+        return np.abs(self.body.weight) / self.spec.kp
+
+    def now(self):
+        return self._now
+
+    def sleep_until(self, deadline):
+        while self._now < deadline - 1e-9:
+            self.body.step(self._now)
+            self._now += STEP
+
+    def sent_count(self):
+        return self.bus.counters['sent']
+
+    def mates(self, joint):
+        hand = self._hand(joint)
+        return [i for i, name in enumerate(self.spec.names) if self._hand(name) == hand]
+
+    def silence(self, joint):
+        hand = self._hand(joint)
+        if hand:
+            self.board.faults.silent_hands.add(hand)
+        else:
+            self.board.faults.stalled = True
+
+    def break_motor(self, joint):
+        self.board.faults.errors[self._slots[joint]] = 0x40
+
+    def mend(self, joint):
+        self.board.faults.errors.clear()
+
+    def cut_bus(self):
+        self.bus.close()
+
+    def place(self, joint, value):
+        self.body.q[self.spec.names.index(joint)] = value
+        self.board.measure(self._now, self.body.q, self.body.v)
+
+    def encoder(self, joint):
+        return self.body.q[self.spec.names.index(joint)]
+
+    def commands(self):
+        """Return what the motors were told since the last call, decoded."""
+        return [
+            Sent(s.joint.name, s.q, s.v, s.kp, s.kd, s.tau, s.impedance) for s in self._ear.told()
+        ]
+
+    def _hand(self, joint):
+        motor = self.spec.joints[self.spec.names.index(joint)].motor
+        return motor.get('hand', '')
 
 
 class ControlledG1:

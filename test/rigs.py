@@ -34,13 +34,25 @@ class Sent(NamedTuple):
 class Rig:
     """What the conformance suite needs of a robot, whatever it is made of."""
 
-    wire = True  # whether its frames can be looked at
     fault_status = MotorStatus.OVERLOAD  # what a broken motor reports
+    greets = True  # whether enabling sends commands, without gains
+    takes = 0.0  # [s] in which commands come to count in full
+    gives = 0.0  # [s] in which the safe action lets go; before, it holds
+    sag = 0.0  # [rad, m] how far its weight bends it
+
+    @property
+    def pace(self):
+        """Return the time in which every motor is told something [s]."""
+        return self.spec.dt
 
     @property
     def per_tick(self):
         """Return how many frames a command takes at least."""
         return len(self.spec.joints)
+
+    def encoder(self, joint):
+        """Return where a motor is, in the units of the rig's commands() [rad]."""
+        return self.motors.motor(joint)._q
 
     def mates(self, joint):
         """Return the joints that fall silent with one, itself included."""
@@ -73,10 +85,8 @@ class Rig:
 class MockRig(Rig):
     """The ideal mirror."""
 
-    wire = False
-
-    def __init__(self, robot='openarm'):
-        self.spec = load_robot(robot)
+    def __init__(self, spec):
+        self.spec = spec
         self.driver = Mock(self.spec)
         self._now = 0.0
 
@@ -97,9 +107,8 @@ class MockRig(Rig):
         self._inject(FaultKind.SILENT, joint)
 
     def break_motor(self, joint):
-        self.driver.inject(
-            MockFault(kind=FaultKind.STATUS, joint=joint, start=self._now, end=self._now + 0.02)
-        )
+        end = self._now + 3 * self.spec.dt
+        self.driver.inject(MockFault(kind=FaultKind.STATUS, joint=joint, start=self._now, end=end))
 
     def cut_bus(self):
         self._inject(FaultKind.BUS, '')

@@ -83,14 +83,18 @@ def test_one_joint_in_degrees_among_radians_is_refused_with_that_hint(robot, arm
 
 
 def test_a_jump_in_radians_is_not_called_degrees(robot, arm_joint):
-    pose = middle(robot)
-    gap = 0.45 * (robot.upper - robot.lower)[arm_joint]
-    first = pose.copy()
-    first[arm_joint] += min(gap, 0.8)
-    if abs(first[arm_joint] - pose[arm_joint]) <= robot.safety.chunk_jump:
-        pytest.skip('its range is smaller than what it may jump')
-    if abs(np.radians(first[arm_joint]) - pose[arm_joint]) <= robot.safety.chunk_jump:
-        pytest.skip('so close to zero it may be either')
+    limit = robot.safety.chunk_jump
+    ends = np.array([robot.lower[arm_joint], robot.upper[arm_joint]])
+    far, near = ends[np.argsort(-np.abs(ends))]  # from zero, where degrees would be small radians
+    pose, first = middle(robot), middle(robot)
+    pose[arm_joint] = far
+    if abs(far - near) <= limit:  # no place of this joint is an implausible jump away
+        first[arm_joint] = near
+        check(robot, np.tile(first, (5, 1)), pose)
+        return
+    first[arm_joint] = far - np.sign(far - near) * min(abs(far - near), limit + 0.4)
+    in_radians = np.radians(first[arm_joint])
+    assert abs(in_radians - far) > limit, 'nor would it be near if it were degrees'
     with pytest.raises(ChunkRejected, match='would jump') as refused:
         check(robot, np.tile(first, (5, 1)), pose)
     assert 'degrees' not in str(refused.value)
@@ -108,12 +112,12 @@ def test_degrees_that_begin_near_zero_are_found_where_they_leave_the_range(robot
 
 
 def test_a_gripper_in_shares_instead_of_metres_is_refused_with_that_hint(robot):
-    if not (robot.upper - robot.lower)[robot.gripper].max(initial=0.0) <= 0.2:
-        pytest.skip('fingers that turn')
     if not robot.gripper.any():
-        pytest.skip('no gripper')
+        pytest.skip(f'{robot.name} has no gripper')
+    if not robot.jaw.any():
+        pytest.skip(f'the fingers of {robot.name} turn: they have no metres to be mistaken for')
     pose = middle(robot)
     positions = np.tile(pose, (20, 1))
-    positions[:, robot.gripper] = 1.0
+    positions[:, robot.jaw] = 1.0
     with pytest.raises(ChunkRejected, match='metres of finger travel'):
         check(robot, positions, pose)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from vla_control.core.messages import Reference
+from vla_control.core.spec import JointKind
 from vla_control.robots.mock import FaultKind, MockFault
 from vla_control.safety.supervisor import Event, Mode, Supervisor
 
@@ -150,16 +151,61 @@ def test_pressed_and_reset_at_once_it_was_still_pressed(robot):
     assert np.array_equal(bench.sent, rest), 'motion takes a fresh resume'
 
 
-def test_on_the_wire_the_first_frame_after_it_has_no_stiffness(robot):
+@pytest.fixture
+def swaying(robot):
+    """A robot that sways with all its stiffness, and the feed that makes it."""
     bench = BusBench(robot)
-    swing = bench.run()
+    bench.run()
+    bench.tick(round(1.1 * robot.safety.gain_ramp / robot.dt), bench.still)
+    swing = bench.swing()
     bench.tick(20, swing)
-    bench.told()
+    newest = bench.told()[-len(robot.joints) :]
+    moving = [s for s in newest if s.impedance and abs(s.v) > 0.02]
+    assert moving and all(sent.kp > 0.9 * sent.joint.kp for sent in moving)
+    return bench, swing
+
+
+def press(bench, feed):
+    """Press the button and return what the motors are told in the next tick."""
     bench.controller.request(Event.E_STOP)
-    bench.tick(1, swing)
-    told = bench.told()
-    assert len(told) == len(robot.joints), 'every motor, once'
-    assert all(
-        sent.kp == 0.0 and sent.v == pytest.approx(0.0, abs=0.02) for sent in told if sent.mit
-    )
-    assert all(sent.kd > 0.0 for sent in told if sent.mit)
+    bench.tick(1, feed)
+    assert bench.mode is Mode.FAULT
+    return bench.told()
+
+
+def test_on_the_wire_the_first_frame_after_it_is_no_motion(robot, swaying):
+    bench, feed = swaying
+    told = press(bench, feed)
+    paced = {j.name for j in robot.joints if 'hand' in j.motor}  # told in one tick or two
+    names = [sent.joint.name for sent in told]
+    assert sorted([*names, *paced - set(names)]) == sorted(robot.names), 'every motor, once'
+    bench.tick(1, feed)
+    told += bench.told()
+    assert {sent.joint.name for sent in told} == set(robot.names)
+    for sent in told:
+        if sent.impedance:
+            assert sent.v == pytest.approx(0.0, abs=0.02)
+            assert sent.kd > 0.0
+            assert sent.kp == 0.0 or bench.blends
+
+
+def test_on_the_wire_arms_are_held_where_they_were_and_then_given_back(robot, swaying):
+    bench, feed = swaying
+    told = press(bench, feed)
+    if not bench.blends:
+        assert all(sent.kp == 0.0 for sent in told), 'nothing is held'
+        return
+    arm = robot.bus['arm_sdk']
+    bench.tick(round((arm['release_hold'] + arm['weight_ramp']) / robot.dt) + 2, feed)
+    told += bench.told()
+    for joint in robot.joints:
+        mine = [sent for sent in told if sent.joint is joint]
+        assert len({sent.q for sent in mine}) == 1, 'one pose, to the bit'
+        assert not any(sent.v for sent in mine)
+        stiffness = np.array([sent.kp for sent in mine])
+        assert (np.diff(stiffness) <= 0.0).all()
+        fastest = joint.kp * 2.0 * robot.dt / arm['weight_ramp']  # given back, not dropped
+        assert np.diff(stiffness).min() >= -fastest
+        grip = joint.kind is JointKind.GRIPPER
+        assert stiffness[-1] == (stiffness[0] if grip else 0.0), 'only a grip is kept'
+    assert mine[0].kp > 0.0

@@ -2,15 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our codec and transport against Unitree software we did not write, over DDS on loopback."""
 
-from contextlib import contextmanager
 from importlib.util import find_spec
-import json
-import os
 from pathlib import Path
-import queue
-import subprocess
-import sys
-import threading
+import platform
 import time
 
 import numpy as np
@@ -18,7 +12,18 @@ import pytest
 
 pytest.importorskip('cyclonedds')
 
-from vla_control.buses.dds import DdsBus, DdsConfig
+from unitree_meeting import (
+    config,
+    DOMAIN,
+    meeting,
+    named_domain,
+    needs_cpp,
+    needs_python,
+    Peer,
+    tagged,
+)
+from unitree_random import each, random_messages
+
 from vla_control.buses.unitree import (
     answer,
     ARM_COMMAND,
@@ -38,81 +43,54 @@ from vla_control.buses.unitree import (
     LOW_STATE,
     low_state,
     MOTION_SWITCHER,
+    seal,
+    wire_low_cmd,
     wire_low_state,
 )
+from vla_control.buses.unitree_layout import LOW_CMD
+from vla_control.buses.unitree_layout import LOW_STATE as LOW_STATE_LAYOUT
 
 pytestmark = pytest.mark.peer
-DOMAIN = 160 + os.getpid() % 40
-PEER = Path(__file__).parent / 'unitree_peer.py'
-needs_python = pytest.mark.skipif(
-    find_spec('unitree_sdk2py') is None,
-    reason='needs `pip install --no-deps unitree-sdk2py-dimos==1.0.3`',
+
+
+def missing_crc_library():
+    """Return where the vendor's C library should be and is not, '' where all is well."""
+    package = find_spec('unitree_sdk2py')
+    machine = {'x86_64': 'amd64'}.get(platform.machine(), platform.machine())
+    if package is None:
+        return 'unitree_sdk2py'
+    path = Path(package.origin).parent / 'utils/lib' / f'crc_{machine}.so'
+    return '' if path.is_file() else str(path)
+
+
+@needs_python
+@pytest.mark.skipif(
+    bool(missing_crc_library()), reason=f'the vendor gives no {missing_crc_library()}'
 )
-needs_cpp = pytest.mark.skipif(
-    find_spec('unitree_interface') is None,
-    reason='needs `pip install far-unitree-sdk==0.1.8`',
-)
-
-
-class Peer:
-    """A peer's process and what it said."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, str(PEER), *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines = queue.Queue()
-        self.noise = []
-        self._follow(self.process.stdout, self._line)
-        self._follow(self.process.stderr, self.noise.append)
-
-    def _follow(self, stream, take):
-        def lines():
-            for line in stream:
-                take(line)
-
-        threading.Thread(target=lines, daemon=True).start()
-
-    def _line(self, line):
-        if line.startswith('{'):
-            self.lines.put(json.loads(line))
-
-    def heard(self, condition=lambda _: True):
-        """Return the first thing it said that is wanted, or None so far."""
-        while not self.lines.empty():
-            said = self.lines.get()
-            if condition(said):
-                return said
-        return None
-
-    def until(self, step, seconds=15.0):
-        """Do something over and over until it gives a result."""
-        end = time.monotonic() + seconds
-        while not (result := step()):
-            assert self.process.poll() is None, f'the peer died: {"".join(self.noise[-10:])}'
-            assert time.monotonic() < end, f'nothing came: {"".join(self.noise[-10:])}'
-        return result
-
-
-@contextmanager
-def meeting(config, lock_folder, *arguments):
-    bus = DdsBus(config, lock_folder)
-    bus.open()
-    peer = Peer(*arguments)
+@pytest.mark.slow
+def test_20000_random_commands_and_states_have_the_vendors_checksums(tmp_path):
+    rng = np.random.default_rng(20_000)
+    kinds = {
+        'LowCmd_': (LOW_CMD, wire_low_cmd, decode_low_cmd),
+        'LowState_': (LOW_STATE_LAYOUT, wire_low_state, decode_low_state),
+    }
+    ours = {}
+    for name, (layout, _, _) in kinds.items():
+        ours[name] = random_messages(rng, layout, 20_000)
+        np.save(tmp_path / f'{name}.npy', ours[name])
+    peer = Peer('checksums', tmp_path)
     try:
-        yield bus, peer
+        for name, (_, wire, decode) in kinds.items():
+            for message in each(ours[name]):
+                seal(message)
+            peer.until(lambda name=name: peer.heard(lambda said: said['done'] == name), 60.0)
+            vendor = np.load(tmp_path / f'{name}.crc.npy')
+            assert len(vendor) == 20_000
+            assert np.flatnonzero(ours[name]['crc'] != vendor).tolist() == []
+            ours[name]['crc'] = vendor
+            assert all(checksum_ok(decode(wire(message))) for message in each(ours[name]))
     finally:
-        peer.process.kill()
-        peer.process.wait()
-        bus.close()
-
-
-def config(topics, role='driver', domain=DOMAIN):
-    # The vendor's Python configures no unicast peers, so both sides use the default discovery.
-    return DdsConfig(interface='lo', domain=domain, ends=topics, role=role, multicast=True)
+        peer.close()
 
 
 @needs_python
@@ -190,19 +168,10 @@ def test_the_vendors_python_sdk_understands_what_our_driver_sends(tmp_path):
             assert all(p.same_type for p in (*found.writers, *found.readers))
 
 
-class Tagged(DdsConfig):
-    """Domain 0, which the C++ SDK insists on, kept apart from other robots there."""
-
-    @property
-    def xml(self):
-        tag = f'<Tag>vla-control-test-{os.getpid()}</Tag><ParticipantIndex>'
-        return DdsConfig.xml.fget(self).replace('<ParticipantIndex>', tag)
-
-
 @needs_cpp
 def test_the_vendors_cpp_sdk_reads_our_states_and_is_read(tmp_path):
     topics = ends(LOW_COMMAND, ()).swapped
-    where = Tagged(interface='lo', domain=0, ends=topics, role='device')
+    where = tagged(topics, 'device')
     state = low_state()
     state['mode_machine'] = 5
     state['motor_state']['q'][3] = 0.5
@@ -238,7 +207,3 @@ def test_the_vendors_cpp_sdk_reads_our_states_and_is_read(tmp_path):
         while time.monotonic() < end:  # it must drop states with a wrong checksum
             assert told(0.9, wire_low_state) is None
         assert peer.until(lambda: told(0.9, encode_low_state))
-
-
-def named_domain(xml):
-    return xml.replace('<Domain>', '<Domain Id="any">')

@@ -7,6 +7,7 @@ import json
 import logging
 from pathlib import Path
 
+from benches import hung
 import numpy as np
 import pytest
 from rich.console import Console
@@ -24,6 +25,7 @@ from vla_control.buses.unitree import (
     hand_command,
     low_cmd,
 )
+from vla_control.core.config import available
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import JointCommand, Reference
 from vla_control.core.spec import load_robot
@@ -95,9 +97,9 @@ def test_the_report_is_plain_json_and_can_be_shown(report):
     assert 'proven by test/invariants/test_21_single_writer.py' in text.getvalue()
 
 
-@pytest.mark.parametrize('robot', ['openarm', 'dk1', 'openarm_bimanual'])
+@pytest.mark.parametrize('robot', sorted(available('robots')))
 def test_a_few_chunks_on_every_robot(robot):
-    out = Siege(load_robot(robot), 1, 0).run(120)
+    out = Siege(hung(load_robot(robot)), 1, 0).run(60)
     assert out.ledger.broken() == []
     for key in ('position', 'jerk_frames', 'codec_q', 'kp', 'torque'):
         assert out.ledger.worst[key][1] > 100
@@ -230,6 +232,23 @@ def test_unitree_commands_are_read_as_the_layout_says():
         assert (sent.q[0, i], sent.v[0, i]) == (motor['q'], motor['dq'])
         for name in ('tau', 'kp', 'kd'):
             assert getattr(sent, name)[0, i] == pytest.approx(weight * motor[name])
+
+
+def test_what_a_hand_was_told_before_the_last_command_of_its_tick_is_not_taken_for_it():
+    spec = load_robot('g1')
+    wire = UnitreeWire(spec, Nowhere())
+    for angle, hands in ((0.1, ['left', 'right']), (0.2, ['right'])):
+        body, hand = low_cmd(), hand_cmd()
+        body['motor_cmd']['q'][:] = hand['motor_cmd']['q'][:] = angle
+        wire.bus.publish(ARM_COMMAND, encode_low_cmd(body))
+        for side in hands:
+            wire.bus.publish(hand_command(side), encode_hand_cmd(hand))
+    assert wire.end_tick()
+    for joint, q in zip(spec.joints, wire.decode().q[0], strict=True):
+        if joint.motor.get('hand') == 'left':
+            assert np.isnan(q)
+        else:
+            assert q == np.float32(0.2)
 
 
 def test_a_ledger_adds_up_worst_values_and_counts():
