@@ -37,7 +37,7 @@ PATIENCE = 30.0  # [s] before what hangs fails the test
 def robot(domain):
     spec = load_robot('g1')
     # A busy machine is late; what counts here is how the arms are handed back.
-    safety = replace(spec.safety, feedback_stop=1.0, feedback_fault=2.0)
+    safety = replace(spec.safety, feedback_stop=0.5, feedback_fault=1.0)
     bus = {**spec.bus, 'domain': {'sim': domain}, 'wait': 10.0}
     return replace(spec, bus=bus, safety=safety)
 
