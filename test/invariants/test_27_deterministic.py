@@ -157,6 +157,8 @@ def test_another_log_is_other_bytes(spec):
 class Player:
     """A recorded log in the place of the executor."""
 
+    held, at_rest = '', False
+
     def __init__(self, log):
         self.left = iter(log)
 

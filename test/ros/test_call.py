@@ -77,9 +77,8 @@ def test_a_robot_in_a_namespace_is_found_there_and_named_elsewhere(graph, ask):
 
 def test_a_gripper_that_needs_no_homing_has_no_such_service(graph, ask):
     graph.add(make, **MOCK)
-    with pytest.raises(
-        VlaControlError, match=r"no service /driver_node/home.*'/driver_node/hold'"
-    ):
+    # Which of its other services have been heard of by then is a matter of the machine.
+    with pytest.raises(VlaControlError, match=r"no service /driver_node/home.*'/driver_node/"):
         ask(call_request, 'home', timeout=4.0)
 
 
