@@ -212,8 +212,8 @@ class DdsBus:
                 participant, Topic(participant, topic, kind), qos=_qos(topic, reliable=True)
             )
             sample = kind.deserialize(b'')
-            # Without it Cyclone makes an instance for every sample and has a thread of its own take
-            # it down again: 45 us a sample instead of 25, and as much again in that thread.
+            # Without it Cyclone makes an instance for every sample, and its garbage collector
+            # wakes to take it down again: in a loop of 500 Hz 45 us a sample instead of 26.
             writer.register_instance(sample)
             self._writers[topic] = (writer, sample)
 

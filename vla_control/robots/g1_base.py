@@ -48,6 +48,8 @@ class G1Base:
         self._hands = G1Hands(self._motors.hands, self._config.hands, bus)
         self._open = self._armed = False
         self._watch = G1Watch(self._config, bus)
+        self._status_of: tuple[object, ...] = ()  # what the status was made of
+        self._status: tuple[MotorStatus, ...] = ()
         self.report: Report | None = None  # of the newest connect()
 
     def connect(self, now: float) -> None:
@@ -87,14 +89,15 @@ class G1Base:
         self._link.drain(now)
         self._watch.look(now)
         link = self._link
+        since = now - link.answered
         return RobotState(
             stamp=now,
             q=frozen_floats(link.q),
             v=frozen_floats(link.v),
             effort=frozen_floats(link.effort),
-            age=frozen_floats(np.maximum(now - link.answered, 0.0)),
+            age=frozen_floats(np.maximum(since, 0.0)),
             temperature=frozen_floats(link.temperature),
-            status=tuple(self._status(i, now) for i in range(len(self._spec.joints))),
+            status=self._statuses(since),
             bus={**self._bus.counters, **link.counters},
             faults=link.faults() + self._watch.faults(),
             warnings=self._warnings(),
@@ -107,14 +110,22 @@ class G1Base:
         if not self._open:
             raise RobotError(f'{self._spec.name}: not connected; call connect() first')
 
-    def _status(self, joint: int, now: float) -> MotorStatus:
-        if not now - self._link.answered[joint] <= self._spec.safety.feedback_fault:
-            return MotorStatus.SILENT
-        if self._link.errors[joint]:
-            return MotorStatus.UNKNOWN
-        # The robot drives its arms itself as well; enabled means by us.
-        on = self._armed and self._link.on[joint]
-        return MotorStatus.ENABLED if on else MotorStatus.DISABLED
+    def _statuses(self, since: Floats) -> tuple[MotorStatus, ...]:
+        """
+        Return the status of every joint; made anew (30 us) only when something has changed.
+
+        :param since: (n,) [s] the newest answer of each.
+        """
+        link, armed = self._link, self._armed
+        heard = since <= self._spec.safety.feedback_fault
+        made_of = heard.tobytes(), link.errors.tobytes(), link.on.tobytes(), armed
+        if made_of != self._status_of:
+            # The robot drives its arms itself as well; enabled means by us.
+            ours = link.on & armed
+            motors = zip(heard.tolist(), link.errors.tolist(), ours.tolist(), strict=True)
+            self._status = tuple(_status(*motor) for motor in motors)
+            self._status_of = made_of
+        return self._status
 
     def _await_fresh(self, meanwhile: Callable[[float], None] | None = None) -> None:
         """
@@ -193,3 +204,11 @@ class G1Base:
         if hands:
             self._hands.send(hands, now)
         return payload
+
+
+def _status(heard: bool, errors: int, enabled: bool) -> MotorStatus:
+    if not heard:
+        return MotorStatus.SILENT
+    if errors:
+        return MotorStatus.UNKNOWN
+    return MotorStatus.ENABLED if enabled else MotorStatus.DISABLED
