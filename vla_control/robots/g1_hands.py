@@ -13,7 +13,7 @@ from vla_control.buses.unitree import (
     UnitreeBus,
 )
 from vla_control.core.messages import Floats
-from vla_control.robots.g1_config import Hands
+from vla_control.robots.g1_config import Hands, span
 
 _NUMBER = np.arange(HAND_MOTORS, dtype=np.uint8)  # bits 0..3 of the mode name the motor
 _RUN = 1 << 4  # bits 4..6: closed loop
@@ -35,14 +35,12 @@ class G1Hands:
 
         :param sides: side -> joints, motor indices.
         """
-        self._sides, self._limits, self._bus = sides, limits, bus
+        self._sides = {side: (span(joints), span(at)) for side, (joints, at) in sides.items()}
+        self._limits, self._bus = limits, bus
+        every = [joints for joints, _ in sides.values()]
+        # (f,) which joints are fingers
+        self.joints = span(np.concatenate(every) if every else np.zeros(0, dtype=np.intp))
         self._sent = -np.inf  # [s] of the newest command
-
-    @property
-    def joints(self) -> NDArray[np.intp]:
-        """Which joints are fingers."""
-        every = [joints for joints, _ in self._sides.values()]
-        return np.concatenate(every) if every else np.zeros(0, dtype=np.intp)
 
     def encode(self, q: Floats, v: Floats, kp: Floats, kd: Floats, tau: Floats) -> list[bytes]:
         """
@@ -58,8 +56,8 @@ class G1Hands:
             motors['mode'] = _NUMBER | _RUN
             motors['q'][indices] = q[joints]
             motors['dq'][indices] = v[joints]
-            motors['kp'][indices] = np.clip(kp[joints], 0.0, self._limits.kp)
-            motors['kd'][indices] = np.clip(kd[joints], 0.0, self._limits.kd)
+            motors['kp'][indices] = np.minimum(np.maximum(kp[joints], 0.0), self._limits.kp)
+            motors['kd'][indices] = np.minimum(np.maximum(kd[joints], 0.0), self._limits.kd)
             motors['tau'][indices] = tau[joints]
             payloads.append(encode_hand_cmd(message))
         return payloads
