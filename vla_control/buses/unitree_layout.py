@@ -131,6 +131,7 @@ _STATE_MASK = _words(_padding_mask(LOW_STATE))
 _CMD_SIZE, _STATE_SIZE = 1004, 2092  # [bytes] on the wire, header included
 _HAND_CMD_SIZE, _HAND_STATE_SIZE, _BMS_SIZE = 220, 1428, 168
 _MOST_PADS = 64  # a count beyond is rubbish
+_PRESS_COUNT = 4 + HAND_STATE.fields['press_count'][1]  # type: ignore[index]  # on the wire
 
 
 def low_cmd() -> Message:
@@ -155,6 +156,15 @@ def hand_state() -> Message:
     message = np.zeros((), HAND_STATE)
     message['count'], message['press_count'] = HAND_MOTORS, PRESS_SENSORS
     return message
+
+
+def motion(motors: Message) -> NDArray[np.float32]:
+    """
+    Return q, dq, ddq and tau_est of the motors of a state in one table (m, 4), a view.
+
+    :param motors: (m,) motor_state of a LowState_ or HandState_.
+    """
+    return np.frombuffer(motors, np.float32).reshape(len(motors), -1)[:, 1:5]
 
 
 def seal(message: Message) -> None:
@@ -251,7 +261,7 @@ def decode_hand_state(payload: bytes) -> Message:
 
     :raises CodecError: when it is not one of seven motors.
     """
-    start = 4 + HAND_STATE.fields['press_count'][1]  # type: ignore[index]
+    start = _PRESS_COUNT
     count = int.from_bytes(payload[start : start + 4], 'little')
     if count != PRESS_SENSORS and count <= _MOST_PADS:
         pads, rest = start + 4, start + 4 + count * PRESS_SENSOR.itemsize

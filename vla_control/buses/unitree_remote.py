@@ -37,6 +37,15 @@ def decode_remote(data: bytes) -> Remote:
     return Remote(buttons=_held(bits), left=(lx, ly), right=(rx, ry))
 
 
+def buttons_held(data: bytes) -> frozenset[str]:
+    """
+    Return the names of the buttons held down, which is all that a control loop asks for.
+
+    :param data: 40 bytes of the remote control.
+    """
+    return _held(int.from_bytes(data[2:4], 'little'))
+
+
 def encode_remote(buttons: Collection[str]) -> bytes:
     """
     Return the bytes of a remote control with untouched sticks.

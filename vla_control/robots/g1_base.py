@@ -91,13 +91,16 @@ class G1Base:
         self._watch.look(now)
         link = self._link
         since = now - link.answered
+        measured = link.measured.copy()
+        measured.setflags(write=False)
+        q, v, _, effort, temperature, _ = measured
         return RobotState(
             stamp=now,
-            q=frozen_floats(link.q),
-            v=frozen_floats(link.v),
-            effort=frozen_floats(link.effort),
+            q=q,
+            v=v,
+            effort=effort,
             age=frozen_floats(np.maximum(since, 0.0)),
-            temperature=frozen_floats(link.temperature),
+            temperature=temperature,
             status=self._statuses(since),
             bus={**self._bus.counters, **link.counters},
             faults=link.faults() + self._watch.faults(),

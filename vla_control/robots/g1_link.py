@@ -12,16 +12,17 @@ from vla_control.buses.unitree import (
     ARM_ACTION,
     ArmAction,
     BATTERY,
+    buttons_held,
     checksum_ok,
     decode_arm_action,
     decode_bms,
     decode_hand_state,
     decode_low_state,
-    decode_remote,
     hand_report,
     LOW_STATE,
     low_state,
     Message,
+    motion,
     MOTORS,
     UnitreeBus,
 )
@@ -29,7 +30,7 @@ from vla_control.core.errors import BusError, CodecError
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_config import G1Config, Motors, span
-from vla_control.robots.g1_heat import CASING, G1Heat, WINDING
+from vla_control.robots.g1_heat import G1Heat
 from vla_control.robots.g1_variants import VARIANTS
 
 _TICK_SPAN = 1 << 32
@@ -57,11 +58,10 @@ class G1Link:
     def forget(self) -> None:
         """Begin anew; called when the bus is opened."""
         n = self._joints
-        self.q = np.full(n, np.nan)  # [rad]
-        self.v = np.full(n, np.nan)  # [rad/s]
-        self.effort = np.full(n, np.nan)  # [N·m]
-        self.temperature = np.full(n, np.nan)  # [deg C] of the casing
-        self.winding = np.full(n, np.nan)  # [deg C]
+        # (6, n): q [rad], v [rad/s], a as the robot says, effort [N·m], and temperature [deg C] of
+        # casing and of winding; in one, so that a state is taken in and handed out at once.
+        self.measured = np.full((6, n), np.nan)
+        self.q, *_, self.temperature, self.winding = self.measured
         self.answered = np.full(n, -np.inf)  # [s] of the newest good answer
         self.errors = np.zeros(n, dtype=np.uint32)  # bits of the motor itself, 0 where well
         self.on = np.zeros(n, dtype=np.bool_)  # whether the motor is driven by anybody
@@ -175,12 +175,8 @@ class G1Link:
         self, joints: _Which, motors: Message, slots: _Which, now: float, *, with_mode: bool
     ) -> None:
         # Field by field: to pick whole motors first would copy 56 bytes of each, 6 us a state.
-        self.q[joints] = motors['q'][slots]
-        self.v[joints] = motors['dq'][slots]
-        self.effort[joints] = motors['tau_est'][slots]
-        warmth = motors['temperature'][slots]
-        self.temperature[joints] = warmth[:, CASING]
-        self.winding[joints] = warmth[:, WINDING]
+        self.measured[:4, joints] = motion(motors)[slots].T
+        self.measured[4:, joints] = motors['temperature'][slots].T
         self.errors[joints] = motors['motorstate'][slots]
         # A hand's mode byte carries the motor's number; some simulators leave it 0 everywhere.
         self.on[joints] = motors['mode'][slots] if with_mode else True
@@ -211,9 +207,9 @@ class G1Link:
 
     def _operator_faults(self) -> list[str]:
         found = []
-        remote = decode_remote(self.low['wireless_remote'].tobytes())
         wanted = self._config.stop_buttons
-        if wanted and remote.buttons.issuperset(wanted):
+        held = buttons_held(self.low['wireless_remote'].tobytes())
+        if wanted and held.issuperset(wanted):
             found.append(f'{"+".join(wanted)} held on the remote control')
         if self._config.arm_sdk is not None and self.action.busy:
             found.append(
