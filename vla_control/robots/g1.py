@@ -80,6 +80,7 @@ class G1(G1Base):
         if self._guard is None or self._open:
             super().connect(now)
             return
+        self._guard_at, self._gone = -np.inf, ''
         with ExitStack() as undo:
             undo.callback(self._guard.end, released=True)
             self._guard.start()
