@@ -46,7 +46,7 @@ class G1Base:
         self._motors = g1_motors(spec, self._config)
         self._body = span(self._motors.body), span(self._motors.slots)
         self._link = G1Link(spec, self._motors, self._config, bus)
-        self._hands = G1Hands(self._motors.hands, self._config.hands, bus)
+        self._hands = G1Hands(self._motors.hands, self._config.hands, bus, spec.dt)
         self._open = self._armed = False
         self._watch = G1Watch(self._config, bus)
         self._status_of: tuple[object, ...] = ()  # what the status was made of
