@@ -18,8 +18,8 @@ from vla_control.robots.g1_config import Hands, span
 _NUMBER = np.arange(HAND_MOTORS, dtype=np.uint8)  # bits 0..3 of the mode name the motor
 _RUN = 1 << 4  # bits 4..6: closed loop
 _TIMEOUT = 1 << 7  # with zero gains: stop
-# A command may go out early by this share of its period, or ticks would drop every second, and of a
-# tick, or a faster loop would send more than it is told to.
+# A command may go out early by this share of its period, or ticks would drop every second; and by
+# this share of a tick, or a faster loop would send more than it is told to.
 _SLACK, _TICK_SLACK = 0.25, 0.75
 
 

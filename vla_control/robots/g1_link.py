@@ -35,6 +35,8 @@ from vla_control.robots.g1_variants import VARIANTS
 
 _TICK_SPAN = 1 << 32
 _SLOW = 0.007  # [s] between two looks at what is told 20 times a second, if at all
+# [s] a hand that has answered is left alone: it answers every 4 ms, and a look takes 10 us.
+_HAND = 0.003
 
 _Which = NDArray[np.intp] | slice  # of the joints, or of the motors of a state
 
@@ -73,6 +75,7 @@ class G1Link:
         self._bad_in_a_row = 0
         self._bad = ''
         self._slow_at = -math.inf  # [s] the slow topics are due
+        self._hand_at = dict.fromkeys(self._motors.hands, -math.inf)  # [s] each is due
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -93,9 +96,11 @@ class G1Link:
         try:
             for packet in self._bus.take(LOW_STATE):
                 self._take_body(packet.payload, now)
-            for side in self._motors.hands:
-                for packet in self._bus.take(hand_report(side)):
-                    self._take_hand(side, packet.payload, now)
+            for side, due in self._hand_at.items():
+                if now >= due:
+                    for packet in self._bus.take(hand_report(side)):
+                        self._hand_at[side] = now + _HAND
+                        self._take_hand(side, packet.payload, now)
             if now >= self._slow_at:
                 self._slow_at = now + _SLOW
                 self._take_slow()
