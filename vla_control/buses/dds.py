@@ -211,7 +211,11 @@ class DdsBus:
             writer = DataWriter(
                 participant, Topic(participant, topic, kind), qos=_qos(topic, reliable=True)
             )
-            self._writers[topic] = (writer, kind.deserialize(b''))
+            sample = kind.deserialize(b'')
+            # Without it Cyclone makes an instance for every sample, and its garbage collector
+            # wakes to take it down again: in a loop of 500 Hz 45 us a sample instead of 26.
+            writer.register_instance(sample)
+            self._writers[topic] = (writer, sample)
 
     def _end(self, ends: dict[str, Any], topic: str, verb: str) -> Any:
         if topic in ends:

@@ -29,13 +29,20 @@ from vla_control.buses.unitree_layout import (
     low_cmd,
     low_state,
     Message,
+    motion,
     PRESS_SENSORS,
     seal,
     SLOTS,
     wire_low_cmd,
     wire_low_state,
 )
-from vla_control.buses.unitree_remote import BUTTONS, decode_remote, encode_remote, Remote
+from vla_control.buses.unitree_remote import (
+    BUTTONS,
+    buttons_held,
+    decode_remote,
+    encode_remote,
+    Remote,
+)
 from vla_control.buses.unitree_rpc import (
     answer,
     call,
@@ -131,6 +138,7 @@ __all__ = [
     'UnitreeBus',
     'UnitreeLoopback',
     'answer',
+    'buttons_held',
     'call',
     'checksum_ok',
     'crc32',
@@ -159,6 +167,7 @@ __all__ = [
     'hand_state',
     'low_cmd',
     'low_state',
+    'motion',
     'request_topic',
     'response_topic',
     'seal',

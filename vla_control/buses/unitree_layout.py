@@ -128,9 +128,13 @@ def _words(mask: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 _CMD_MASK = _words(_padding_mask(LOW_CMD))
 _STATE_MASK = _words(_padding_mask(LOW_STATE))
+# Size of a message -> its motors: first byte, byte behind the last, bytes of each.
+_MOTORS_AT = {LOW_CMD.itemsize: (4, 984, 28), LOW_STATE.itemsize: (72, 2032, 56)}
+_NOTHING = bytes(SLOTS)
 _CMD_SIZE, _STATE_SIZE = 1004, 2092  # [bytes] on the wire, header included
 _HAND_CMD_SIZE, _HAND_STATE_SIZE, _BMS_SIZE = 220, 1428, 168
 _MOST_PADS = 64  # a count beyond is rubbish
+_PRESS_COUNT = 4 + HAND_STATE.fields['press_count'][1]  # type: ignore[index]  # on the wire
 
 
 def low_cmd() -> Message:
@@ -157,17 +161,22 @@ def hand_state() -> Message:
     return message
 
 
+def motion(motors: Message) -> NDArray[np.float32]:
+    """Return q, dq, ddq and tau_est of (m,) motors of a state in one table (m, 4), a view."""
+    return np.frombuffer(motors, np.float32).reshape(len(motors), -1)[:, 1:5]
+
+
 def seal(message: Message) -> None:
     """Zero the padding of a LowCmd_ or LowState_ and write its checksum into it."""
-    words = message.reshape(1).view(np.uint32)
+    words = np.frombuffer(message, np.uint32)
     words &= _CMD_MASK if message.dtype == LOW_CMD else _STATE_MASK
     words[-1] = crc32(words[:-1].tobytes())
 
 
 def checksum_ok(message: Message) -> bool:
     """Return whether the checksum of a decoded LowCmd_ or LowState_ is right."""
-    words = message.reshape(1).view(np.uint32)
-    return int(words[-1]) == crc32(words[:-1].tobytes())
+    image = message.tobytes()
+    return int(message['crc']) == crc32(image[:-4])
 
 
 def encode_low_cmd(message: Message) -> bytes:
@@ -195,7 +204,7 @@ def decode_low_cmd(payload: bytes) -> Message:
     """
     body = _body(payload, _CMD_SIZE, 'LowCmd_')
     image = b''.join((body[0:2], b'\x00\x00', body[2:3], b'\x00\x00\x00', body[4:]))
-    return _masked(image, LOW_CMD, _CMD_MASK)
+    return _clean(image, LOW_CMD)
 
 
 def encode_low_state(message: Message) -> bytes:
@@ -217,8 +226,8 @@ def decode_low_state(payload: bytes) -> Message:
     :raises CodecError: when it is no XCDR1 LowState_.
     """
     body = _body(payload, _STATE_SIZE, 'LowState_')
-    image = b''.join((body[0:70], b'\x00\x00', body[70:71], b'\x00\x00\x00', body[72:]))
-    return _masked(image, LOW_STATE, _STATE_MASK)
+    head = body[0:10], b'\x00\x00', body[12:70], b'\x00\x00'
+    return _clean(b''.join((*head, body[70:71], b'\x00\x00\x00', body[72:])), LOW_STATE)
 
 
 def encode_hand_cmd(message: Message) -> bytes:
@@ -251,8 +260,7 @@ def decode_hand_state(payload: bytes) -> Message:
 
     :raises CodecError: when it is not one of seven motors.
     """
-    start = 4 + HAND_STATE.fields['press_count'][1]  # type: ignore[index]
-    count = int.from_bytes(payload[start : start + 4], 'little')
+    start, count = _PRESS_COUNT, int.from_bytes(payload[_PRESS_COUNT : _PRESS_COUNT + 4], 'little')
     if count != PRESS_SENSORS and count <= _MOST_PADS:
         pads, rest = start + 4, start + 4 + count * PRESS_SENSOR.itemsize
         kept = payload[pads:rest][: PRESS_SENSORS * PRESS_SENSOR.itemsize]
@@ -285,9 +293,13 @@ def _body(payload: bytes, size: int, name: str) -> bytes:
     return payload[4:]
 
 
-def _masked(image: bytes, dtype: np.dtype[Any], mask: NDArray[np.uint32]) -> Message:
-    # What a sender leaves in the padding is not part of the message, and not of its checksum.
-    return (np.frombuffer(image, np.uint32) & mask).view(dtype).reshape(())
+def _clean(image: bytes, dtype: np.dtype[Any]) -> Message:
+    # What a sender leaves in the padding behind a mode is not part of the message, and not of its
+    # checksum. A mask over the whole image takes longer.
+    clean, (start, stop, step) = bytearray(image), _MOTORS_AT[dtype.itemsize]
+    for padding in (1, 2, 3):
+        clean[start + padding : stop : step] = _NOTHING
+    return np.ndarray((), dtype, clean)
 
 
 def _counted(payload: bytes, size: int, dtype: np.dtype[Any], name: str) -> Message:
@@ -299,8 +311,8 @@ def _counted(payload: bytes, size: int, dtype: np.dtype[Any], name: str) -> Mess
 
 
 def _check_finite(motors: NDArray[np.void]) -> None:
-    block = motors.view(np.float32).reshape(len(motors), -1)[:, 1:6]
-    if np.isfinite(block).all():
+    block = np.frombuffer(motors, np.float32).reshape(len(motors), -1)[:, 1:6]
+    if np.count_nonzero(np.isfinite(block)) == block.size:  # a third of what all() takes
         return
     slot, column = (int(i) for i in np.argwhere(~np.isfinite(block))[0])
     field = ('q', 'dq', 'tau', 'kp', 'kd')[column]

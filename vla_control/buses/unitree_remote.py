@@ -4,6 +4,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 import struct
 
 from vla_control.core.errors import CodecError
@@ -33,8 +34,16 @@ def decode_remote(data: bytes) -> Remote:
     if len(data) != _LAYOUT.size:
         raise CodecError(f'wireless_remote has {len(data)} bytes, expected {_LAYOUT.size}')
     bits, lx, rx, ry, _, ly = _LAYOUT.unpack(data)
-    held = frozenset(name for i, name in enumerate(BUTTONS) if bits >> i & 1)
-    return Remote(buttons=held, left=(lx, ly), right=(rx, ry))
+    return Remote(buttons=_held(bits), left=(lx, ly), right=(rx, ry))
+
+
+def buttons_held(data: bytes) -> frozenset[str]:
+    """
+    Return the names of the buttons held down, which is all that a control loop asks for.
+
+    :param data: 40 bytes of the remote control.
+    """
+    return _held(int.from_bytes(data[2:4], 'little'))
 
 
 def encode_remote(buttons: Collection[str]) -> bytes:
@@ -45,3 +54,8 @@ def encode_remote(buttons: Collection[str]) -> bytes:
     """
     bits = sum(1 << BUTTONS.index(name) for name in buttons)
     return _LAYOUT.pack(bits, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@lru_cache(maxsize=256)
+def _held(bits: int) -> frozenset[str]:
+    return frozenset(name for i, name in enumerate(BUTTONS) if bits >> i & 1)

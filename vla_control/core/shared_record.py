@@ -75,7 +75,7 @@ class SharedRecordWriter:
         if self._map is None:
             raise SharedRecordError(f'{self.path.name}: written after close()')
         views = [memoryview(p).cast('B') for p in parts]
-        length = sum(len(v) for v in views)
+        length = sum(map(len, views))
         if length > self._capacity:
             raise SharedRecordError(
                 f'{self.path.name}: a record of {length} bytes, capacity is {self._capacity}'

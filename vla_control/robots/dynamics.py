@@ -3,8 +3,10 @@
 """Rigid-body terms of a robot from its URDF, contacts and constraints off."""
 
 from collections.abc import Sequence
+import xml.etree.ElementTree as ET
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vla_control.core.errors import ConfigError
 from vla_control.core.graphics import select_renderer
@@ -34,10 +36,11 @@ class RobotDynamics:
         :raises ConfigError: when the URDF is unreadable or lacks a joint.
         """
         try:
-            self._model = mujoco.MjModel.from_xml_string(urdf)
-        except ValueError as error:
+            self._model = mujoco.MjModel.from_xml_string(_without_shapes(urdf))
+        except (ValueError, ET.ParseError) as error:
             raise ConfigError(f'the URDF is not readable: {error}') from error
         self._spread, self._rest = _joint_map(self._model, joints)
+        self._order = _order(self._spread, self._rest)
         self._still = mujoco.MjData(self._model)
         self._moving = mujoco.MjData(self._model)
         self._force = np.zeros(self._model.nv)
@@ -55,11 +58,11 @@ class RobotDynamics:
         """
         # A data of its own keeps velocity terms at zero, which saves computing them.
         model, data = self._model, self._still
-        data.qpos[:] = self._rest + self._spread @ q
+        data.qpos[:] = self._moved(q) + self._rest
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_rne(model, data, 0, self._force)
-        return np.asarray(self._force @ self._spread)
+        return self._felt()
 
     def inverse(self, q: Floats, v: Floats, a: Floats) -> Floats:
         """
@@ -70,14 +73,14 @@ class RobotDynamics:
         :param a: (n,) [rad/s2, grippers m/s2].
         """
         model, data = self._model, self._moving
-        data.qpos[:] = self._rest + self._spread @ q
-        data.qvel[:] = self._spread @ v
-        data.qacc[:] = self._spread @ a
+        data.qpos[:] = self._moved(q) + self._rest
+        data.qvel[:] = self._moved(v)
+        data.qacc[:] = self._moved(a)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_comVel(model, data)
         mujoco.mj_rne(model, data, 1, self._force)
-        return np.asarray(self._force @ self._spread)
+        return self._felt()
 
     def forward_kinematics(self, q: Floats, link: str) -> tuple[Floats, Floats]:
         """
@@ -92,9 +95,28 @@ class RobotDynamics:
         if body < 0:
             names = [self._model.body(i).name for i in range(self._model.nbody)]
             raise ConfigError(f'no link {link!r} in the URDF; it has {names}')
-        self._still.qpos[:] = self._rest + self._spread @ q
+        self._still.qpos[:] = self._moved(q) + self._rest
         mujoco.mj_kinematics(self._model, self._still)
         return self._still.xpos[body].copy(), self._still.xquat[body].copy()
+
+    def _moved(self, joints: Floats) -> Floats:
+        """Return what the joints of the model do when those of the spec do this."""
+        return self._spread @ joints if self._order is None else joints[self._order[0]]
+
+    def _felt(self) -> Floats:
+        """Return the forces in the order of the spec."""
+        if self._order is None:
+            return np.asarray(self._force @ self._spread)
+        return np.asarray(self._force[self._order[1]])
+
+
+def _without_shapes(urdf: str) -> str:
+    """Leave out what links look like and touch with; to move 69 shapes about takes time."""
+    robot = ET.fromstring(urdf)  # noqa: S314  our own robot description
+    for link in robot.iter('link'):
+        for shape in (*link.findall('visual'), *link.findall('collision')):
+            link.remove(shape)
+    return ET.tostring(robot, encoding='unicode')
 
 
 def _joint_map(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[Floats, Floats]:
@@ -114,3 +136,11 @@ def _joint_map(model: mujoco.MjModel, joints: Sequence[str]) -> tuple[Floats, Fl
             rest[follower] = model.eq_data[i, 0]
             spread[follower] = model.eq_data[i, 1] * spread[leader]
     return spread, rest
+
+
+def _order(spread: Floats, rest: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Return the map as indices, and back, where it only reorders; 4 us less an inverse."""
+    once = all((spread.sum(axis=side) == 1.0).all() for side in (0, 1))
+    if not once or rest.any() or not np.isin(spread, (0.0, 1.0)).all():
+        return None
+    return spread.argmax(axis=1), spread.argmax(axis=0)

@@ -12,12 +12,13 @@ from vla_control.core.messages import Floats, JointCommand, RobotState
 from vla_control.core.protocols import Clock, Dynamics
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_base import G1Base, MODE_ON
-from vla_control.robots.g1_config import WAIST
+from vla_control.robots.g1_config import span, WAIST
 from vla_control.robots.g1_guard import G1Guard
 from vla_control.robots.guards import command_gain
 
 _LONGEST_STEP = 2.0  # control periods one tick may move the weight, however late it is
 _FAREWELL = 5  # commands without weight before the writer may go
+_GUARD = 0.1  # [s] between two looks at the guard; each is a system call
 
 
 class G1(G1Base):
@@ -54,12 +55,15 @@ class G1(G1Base):
         self._arm, self._guard = arm, guard
         free = set(WAIST) - self._config.variant.missing - set(self._motors.slots.tolist())
         self._waist = tuple(sorted(free))
+        self._waist_slots = span(np.array(self._waist, dtype=np.intp))
         self._waist_q = np.zeros(len(self._waist))
         self._weight = 0.0
         self._moved = 0.0  # [s] of the newest command
         self._held = np.zeros(len(spec.joints))  # [rad] asked for last
         self._since: float | None = None  # [s] the safe action began
         self._rest = np.zeros(len(spec.joints))  # [rad] where it holds
+        self._guard_at = -np.inf  # [s] the next look at the guard is due
+        self._gone = ''  # what is wrong with it
 
     @property
     def weight(self) -> float:
@@ -76,6 +80,7 @@ class G1(G1Base):
         if self._guard is None or self._open:
             super().connect(now)
             return
+        self._guard_at, self._gone = -np.inf, ''
         with ExitStack() as undo:
             undo.callback(self._guard.end, released=True)
             self._guard.start()
@@ -175,9 +180,12 @@ class G1(G1Base):
             if self._guard is not None:
                 self._guard.end(released=self._weight == 0.0)
 
-    def _warnings(self) -> tuple[str, ...]:
-        gone = self._guard.problem() if self._guard is not None else ''
-        return (*super()._warnings(), gone) if gone else super()._warnings()
+    def _warnings(self, now: float) -> tuple[str, ...]:
+        if self._guard is not None and now >= self._guard_at:
+            self._guard_at = now + _GUARD
+            self._gone = self._guard.problem()
+        told = super()._warnings(now)
+        return (*told, self._gone) if self._gone else told
 
     def _send(self, message: Message, hands: list[bytes] | None, now: float) -> bytes:
         payload = super()._send(message, hands, now)
@@ -212,7 +220,7 @@ class G1(G1Base):
         passed = min(max(now - self._moved, 0.0), _LONGEST_STEP * self._spec.dt)
         step = passed / self._arm.weight_ramp
         self._moved = now
-        self._weight = float(np.clip(target, self._weight - step, self._weight + step))
+        self._weight = min(max(target, self._weight - step), self._weight + step)
 
     def _command(self, q: Floats, v: Floats, tau: Floats, grip: float, now: float) -> None:
         """
@@ -229,7 +237,7 @@ class G1(G1Base):
 
     def _blended(self, q: Floats, v: Floats, kp: Floats, kd: Floats, tau: Floats) -> Message:
         message = self._message(q, v, kp, kd, tau)
-        motors, waist = message['motor_cmd'], list(self._waist)
+        motors, waist = message['motor_cmd'], self._waist_slots
         motors['mode'][waist] = MODE_ON
         motors['q'][waist] = self._waist_q
         motors['kp'][waist] = self._arm.waist_kp

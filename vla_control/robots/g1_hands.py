@@ -13,12 +13,14 @@ from vla_control.buses.unitree import (
     UnitreeBus,
 )
 from vla_control.core.messages import Floats
-from vla_control.robots.g1_config import Hands
+from vla_control.robots.g1_config import Hands, span
 
 _NUMBER = np.arange(HAND_MOTORS, dtype=np.uint8)  # bits 0..3 of the mode name the motor
 _RUN = 1 << 4  # bits 4..6: closed loop
 _TIMEOUT = 1 << 7  # with zero gains: stop
-_SLACK = 0.25  # share of a period a command may go out early, or ticks would drop every second
+# A command may go out early by this share of its period, or ticks would drop every second; and by
+# this share of a tick, or a faster loop would send more than it is told to.
+_SLACK, _TICK_SLACK = 0.25, 0.75
 
 
 class G1Hands:
@@ -29,20 +31,21 @@ class G1Hands:
         sides: dict[str, tuple[NDArray[np.intp], NDArray[np.intp]]],
         limits: Hands,
         bus: UnitreeBus,
+        dt: float,
     ) -> None:
         """
         Begin with nothing sent.
 
         :param sides: side -> joints, motor indices.
+        :param dt: [s] of the control loop.
         """
-        self._sides, self._limits, self._bus = sides, limits, bus
+        self._sides = {side: (span(joints), span(at)) for side, (joints, at) in sides.items()}
+        self._limits, self._bus = limits, bus
+        every = [joints for joints, _ in sides.values()]
+        # (f,) which joints are fingers
+        self.joints = span(np.concatenate(every) if every else np.zeros(0, dtype=np.intp))
         self._sent = -np.inf  # [s] of the newest command
-
-    @property
-    def joints(self) -> NDArray[np.intp]:
-        """Which joints are fingers."""
-        every = [joints for joints, _ in self._sides.values()]
-        return np.concatenate(every) if every else np.zeros(0, dtype=np.intp)
+        self._pause = 1.0 / limits.rate - min(_SLACK / limits.rate, _TICK_SLACK * dt)  # [s]
 
     def encode(self, q: Floats, v: Floats, kp: Floats, kd: Floats, tau: Floats) -> list[bytes]:
         """
@@ -58,15 +61,15 @@ class G1Hands:
             motors['mode'] = _NUMBER | _RUN
             motors['q'][indices] = q[joints]
             motors['dq'][indices] = v[joints]
-            motors['kp'][indices] = np.clip(kp[joints], 0.0, self._limits.kp)
-            motors['kd'][indices] = np.clip(kd[joints], 0.0, self._limits.kd)
+            motors['kp'][indices] = np.minimum(np.maximum(kp[joints], 0.0), self._limits.kp)
+            motors['kd'][indices] = np.minimum(np.maximum(kd[joints], 0.0), self._limits.kd)
             motors['tau'][indices] = tau[joints]
             payloads.append(encode_hand_cmd(message))
         return payloads
 
     def due(self, now: float) -> bool:
         """Return whether the hands are to be sent a command in this tick."""
-        return now - self._sent >= (1.0 - _SLACK) / self._limits.rate
+        return now - self._sent >= self._pause
 
     def send(self, payloads: list[bytes], now: float) -> None:
         """

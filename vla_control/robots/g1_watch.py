@@ -146,6 +146,8 @@ class _Check:
         self._question.ask(bus, now)
 
     def listen(self, bus: UnitreeBus, config: G1Config) -> None:
+        if not self._question.pending:
+            return
         # An answer that says nothing counts as none.
         with suppress(CodecError, ValueError, KeyError, TypeError):
             answer = self._question.look(bus)
