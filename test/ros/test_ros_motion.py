@@ -212,14 +212,15 @@ def test_an_emergency_stop_does_not_wait_for_a_busy_executor(graph, ros):
 
 def test_a_reset_needs_healthy_feedback(graph):
     joint = SPEC.names[2]
-    silent = []
+    mocks = []
 
     def drivers(spec, hardware, clock):
-        fault = MockFault(kind=FaultKind.SILENT, joint=joint, start=clock.now() + 0.3)
-        silent.append(fault)
-        return Mock(spec, faults=[fault])
+        mocks.append(Mock(spec))
+        return mocks[-1]
 
     driver = graph.add(DriverNode, drivers, hardware='mock', realtime_priority=0)
+    now = driver.clock.now()
+    mocks[-1].inject(MockFault(kind=FaultKind.SILENT, joint=joint, start=now))
     graph.spin_until(lambda: mode(driver) is Mode.FAULT, 'a silent motor is a fault')
     answer = graph.call('driver_node/reset')
     assert not answer.success
