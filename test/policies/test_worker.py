@@ -115,7 +115,7 @@ def test_only_one_request_is_in_flight(launch):
     worker = launch()
     assert not worker.submit(observe('go')), 'nothing can be asked while it loads'
     worker.wait_ready(LONG)
-    assert worker.submit(observe('sleep 1.0')), 'long enough for a busy machine to ask again'
+    assert worker.submit(observe('sleep 0.3')), 'long enough for a busy machine to ask again'
     assert not worker.submit(observe('go'))
     answer(worker)
     assert worker.submit(observe('go'))

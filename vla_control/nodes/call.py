@@ -9,6 +9,7 @@ import os
 import time
 
 import rclpy
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
@@ -71,18 +72,38 @@ def call_trigger(
     :param spin_until: serves the node until a condition holds or a time [s] is over.
     :raises VlaControlError: naming the services there are, when this one is not or stays silent.
     """
-    client = node.create_client(Trigger, service)
+    client = connect(node, spin_until, service, timeout)
     try:
-        if not spin_until(client.service_is_ready, timeout):
-            raise VlaControlError(
-                f'no service {service} in the graph after {timeout:g} s; {_there_are(node)}'
-            )
-        future = client.call_async(Trigger.Request())
-        if not spin_until(future.done, timeout):
-            raise VlaControlError(f'{service} did not answer within {timeout:g} s')
-        return future.result()
+        return ask(client, spin_until, timeout)
     finally:
         node.destroy_client(client)
+
+
+def connect(node: Node, spin_until: SpinUntil, service: str, timeout: float) -> Client:
+    """
+    Return a client of a Trigger service that is there; the caller destroys it.
+
+    :raises VlaControlError: naming the services there are, when this one is not.
+    """
+    client = node.create_client(Trigger, service)
+    if not spin_until(client.service_is_ready, timeout):
+        node.destroy_client(client)
+        raise VlaControlError(
+            f'no service {service} in the graph after {timeout:g} s; {_there_are(node)}'
+        )
+    return client
+
+
+def ask(client: Client, spin_until: SpinUntil, timeout: float) -> Trigger.Response:
+    """
+    Call a service that is there.
+
+    :raises VlaControlError: when it stays silent.
+    """
+    future = client.call_async(Trigger.Request())
+    if not spin_until(future.done, timeout):
+        raise VlaControlError(f'{client.srv_name} did not answer within {timeout:g} s')
+    return future.result()
 
 
 def _there_are(node: Node) -> str:

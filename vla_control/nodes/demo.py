@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Console
 
 from vla_control.core.spec import load_robot, RobotSpec
-from vla_control.nodes.demo_user import demo_user, DemoUser, read_diagnostics
+from vla_control.nodes.call import ask, connect
+from vla_control.nodes.demo_user import demo_user, DemoUser, read_diagnostics, SERVICE
 from vla_control.policies.config import load_policy_config
 from vla_control.runtime import demo
 from vla_control.runtime.demo import DemoConfig, EpisodeRow
@@ -105,10 +106,13 @@ def _episodes(user: DemoUser, config: DemoConfig, console: Console) -> list[Epis
 
 def _emergency_stop(user: DemoUser, spec: RobotSpec, console: Console) -> float:
     """Press the emergency stop in motion; return when it was called [s]."""
+    # A stop button is connected before it is pressed.
+    button = connect(user, user.spin_until, 'driver_node/e_stop', SERVICE)
     user.go(np.array(spec.home), until=STOP_AFTER)
     called = time.monotonic()
-    answer = user.call('driver_node/e_stop')
-    console.print(f'emergency stop in motion: {answer}')
+    answer = ask(button, user.spin_until, SERVICE)
+    user.destroy_client(button)
+    console.print(f'emergency stop in motion: {answer.message}')
     user.spin_until(lambda: False, 1.2)  # one more round of diagnostics
     return called
 
