@@ -240,17 +240,9 @@ class ChunkExecutor:
         memory = memory if epoch == plan.epoch else Memory()
         seen = max(seen, now - CLOCK_JUMP)  # a tick later than that does not ask the plan
         joined, seam, memory = splice(
-            plan,
-            checked,
-            pace.clock(start),
-            now,
-            pace.clock(seen),
-            self.spec,
-            self.blend,
-            memory,
+            plan, checked, pace, start, now, seen, self.spec, self.blend, memory
         )
-        seam = replace(seam, time=start, delay=start - checked.stamp)
-        return replace(joined, pace=pace), seam, memory, note
+        return joined, seam, memory, note
 
     def _rhythm_of(self, plan: Plan) -> Rhythm:
         """Return when chunks came in the epoch of a plan."""

@@ -23,6 +23,7 @@ from vla_control.actions.blend import (
 )
 from vla_control.actions.chunks import CheckedChunk
 from vla_control.actions.grippers import slew
+from vla_control.actions.pace import Pace
 from vla_control.actions.plan import Joined, Plan
 from vla_control.actions.spline import Brake, brake_from, CubicSpline, Fade, fade_out, interpolate
 from vla_control.core.messages import Floats
@@ -39,6 +40,7 @@ EXCURSION = 0.05  # [rad] an offset may wander while its speed and acceleration 
 # [s] in which those fade at most, however slowly the position does. An offset still moving
 # towards the chunk before last is an error: 15 mrad rms instead of 18 with a fade of 1 s.
 SWING = 0.5
+_FACTORIALS = np.array([[1.0], [2.0], [6.0]])  # of powers of time to v, a, j at their start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class Seam:
 def splice(
     plan: Plan,
     chunk: CheckedChunk,
-    start: float,
+    pace: Pace,
+    moment: float,
     now: float,
     seen: float,
     spec: RobotSpec,
@@ -67,15 +70,15 @@ def splice(
     """
     Return the plan that leaves ``plan`` at the splice instant and follows the chunk.
 
-    :param plan: in execution until ``start``.
-    :param chunk: checked against ``plan`` and ``start``.
-    :param start: [s] the splice instant, anywhere between the chunk's points or before them;
-        like all times here but ``now``, of the plan's clock.
+    :param plan: in execution until the splice.
+    :param chunk: checked against ``plan`` and the splice instant.
+    :param pace: the clock of the result, equal to that of ``plan`` before the splice.
+    :param moment: [s] the splice instant, anywhere between the chunk's points or before them.
     :param now: [s] when the chunk came in.
     :param seen: [s] no instant before it is asked of the result.
     :param memory: of earlier chunks; only an ensemble uses it.
     """
-    times = chunk.times
+    start, times = pace.clock(moment), chunk.times
     points = np.where(spec.gripper, 0.0, chunk.positions)
     points, memory = _blend(plan, points, times, chunk.dt, spec, blend, memory)
     curve = interpolate(float(times[0]), chunk.dt, points)
@@ -88,7 +91,7 @@ def splice(
         end, curve.at(end), BRAKE_SHARE * spec.acceleration, BRAKE_SHARE * spec.jerk
     )
     if brake.end > end and max(f.end for f in fades) > end:
-        room = np.minimum(room, LEAST_SHARE * np.stack(_limits(spec)))
+        room = np.minimum(room, LEAST_SHARE * spec.motion_limits)
         fades = _fades(start, gap, room, wanted, blend.patience * wanted)
     grippers = plan.grippers
     if grippers is not None:
@@ -96,18 +99,19 @@ def splice(
         grippers = slew(grippers, start, times, targets, spec)
     joined = replace(
         plan,
-        previous=plan.trimmed(seen),
+        previous=plan.trimmed(pace.clock(seen)),
         start=start,
         end=end,
         stamp=chunk.stamp,
         accepted=now,
         arms=Joined(curve, fades, brake),
         grippers=grippers,
+        pace=pace,
     )
     worst = np.abs(gap).max(axis=1)
     seam = Seam(
-        time=start,
-        delay=start - float(times[0]) + chunk.dt,
+        time=moment,
+        delay=moment - chunk.stamp,
         skipped=chunk.due,
         clipped=chunk.clipped,
         position_gap=float(worst[0]),
@@ -142,15 +146,11 @@ def _blend(
     return np.where(spec.gripper, 0.0, inside), memory
 
 
-def _limits(spec: RobotSpec) -> tuple[Floats, Floats, Floats]:
-    return spec.velocity, spec.acceleration, spec.jerk
-
-
 def _room(curve: CubicSpline, due: int, spec: RobotSpec) -> Floats:
     """Return what the chunk leaves of the limits of v, a, j to an offset, (3, n)."""
-    limits = np.stack(_limits(spec))
+    limits = spec.motion_limits
     powers = curve.powers[min(due, len(curve.powers) - 1) :]
-    own = np.abs(powers[:, 1:]).max(axis=0) * np.array([[1.0], [2.0], [6.0]])
+    own = np.abs(powers[:, 1:]).max(axis=0) * _FACTORIALS
     return np.asarray(np.maximum(SHARE * limits - own, LEAST_SHARE * limits))
 
 

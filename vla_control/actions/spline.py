@@ -63,7 +63,7 @@ class CubicSpline:
         beyond = (x - inside)[:, None]
         if beyond.any():
             u = u[:, None]
-            _, c1, c2, c3 = np.moveaxis(powers, 1, 0)
+            _, c1, c2, c3 = powers.transpose(1, 0, 2)
             v = c1 + u * (2.0 * c2 + 3.0 * u * c3)
             q = q + beyond * (v + beyond * (c2 + 3.0 * u * c3))
         return q
@@ -143,8 +143,11 @@ class Fade:
 
     def positions(self, times: Floats) -> Floats:
         """Return q at many instants, (T, n)."""
-        since = np.clip(times - self.start, 0.0, self.duration)
-        return np.asarray(np.vander(since, 6, increasing=True) @ self.curve.c)
+        since = np.minimum(np.maximum(times - self.start, 0.0), self.duration)
+        powers = np.ones((len(since), 6))
+        powers[:, 1:] = since[:, None]
+        np.multiply.accumulate(powers[:, 1:], axis=1, out=powers[:, 1:])
+        return powers @ self.curve.c
 
 
 def fade_out(start: float, duration: float, gap: Floats) -> Fade:

@@ -195,9 +195,14 @@ def encode_feedback(ranges: MitRanges, feedback: Feedback) -> bytes:
     :raises CodecError: naming the field that is not a finite number.
     """
     p_max, v_max, t_max = ranges.position, ranges.velocity, ranges.torque
-    q = _limit('q', feedback.q, -p_max, p_max)
-    v = _limit('v', feedback.v, -v_max, v_max)
-    tau = _limit('tau', feedback.tau, -t_max, t_max)
+    q, v, tau = feedback.q, feedback.v, feedback.tau
+    # As in encode_mit, what is not within its range lands in _limit.
+    if not -p_max <= q <= p_max:
+        q = _limit('q', q, -p_max, p_max)
+    if not -v_max <= v <= v_max:
+        v = _limit('v', v, -v_max, v_max)
+    if not -t_max <= tau <= t_max:
+        tau = _limit('tau', tau, -t_max, t_max)
     word = (
         (feedback.status & 0xF) << 60
         | (feedback.motor_id & 0xF) << 56

@@ -58,6 +58,7 @@ class Stop:
     t1: Floats  # (..., n) [s] towards full braking
     t2: Floats  # (..., n) [s] at full braking, 0 where that is not reached
     t3: Floats  # (..., n) [s] easing off
+    peak: Floats  # (..., n) [rad/s] what ``peak_speed`` says of the start
 
     @property
     def duration(self) -> Floats:
@@ -121,13 +122,14 @@ def stop(q: Floats, v: Floats, a: Floats, acceleration: Floats, jerk: Floats) ->
     :param acceleration: (n,) [rad/s2] limit, > 0.
     :param jerk: (n,) [rad/s3] limit, > 0.
     """
-    side = np.where(peak_speed(v, a, jerk) < 0.0, -1.0, 1.0)
+    peak = peak_speed(v, a, jerk)
+    side = np.where(peak < 0.0, -1.0, 1.0)
     speed, pull = side * v, side * a
     square = np.maximum(jerk * speed + 0.5 * pull * pull, 0.0)  # of the braking wanted
     brake = np.minimum(np.sqrt(square), acceleration)
     t1 = np.maximum((pull + brake) / jerk, 0.0)
     t2 = np.maximum((square / acceleration - acceleration) / jerk, 0.0)
-    return Stop(Motion(q, v, a), -side * jerk, t1, t2, brake / jerk)
+    return Stop(Motion(q, v, a), -side * jerk, t1, t2, brake / jerk, peak)
 
 
 @dataclass(frozen=True, slots=True)

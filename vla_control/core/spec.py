@@ -125,6 +125,11 @@ class RobotSpec:
         return frozen_floats([j.jerk for j in self.joints])
 
     @cached_property
+    def motion_limits(self) -> Floats:
+        """Limits of velocity, acceleration and jerk, (3, n)."""
+        return frozen_floats([self.velocity, self.acceleration, self.jerk])
+
+    @cached_property
     def effort(self) -> Floats:
         """Effort limits, (n,)."""
         return frozen_floats([j.effort for j in self.joints])

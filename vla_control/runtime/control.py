@@ -63,6 +63,8 @@ class RobotController:
         """
         self.spec = spec
         self.driver = driver
+        # Asked here once: it takes as long as a watchdog, and no driver changes its kind.
+        self._blended = driver if isinstance(driver, BlendedDriver) else None
         self.gate = Gate(spec)
         self.stream = ReferenceStream(spec.dt)
         self.supervisor = Supervisor()
@@ -283,9 +285,9 @@ class RobotController:
         ramp = self.spec.safety.authority_ramp
         share = min(1.0, max(0.0, (now - self._running_since) / ramp)) if ramp > 0 else 1.0
         authority = FIRST_AUTHORITY + (1.0 - FIRST_AUTHORITY) * share
-        if isinstance(self.driver, BlendedDriver):
+        if self._blended is not None:
             # A robot that follows only in part would be left behind, which looks like a collision.
-            authority *= self.driver.weight
+            authority *= self._blended.weight
         return max(authority, LEAST_AUTHORITY)
 
     def _act_safely(self, now: float) -> None:

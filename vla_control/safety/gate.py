@@ -192,23 +192,23 @@ class Gate:
         # What already moves faster than allowed now may go on, but not faster still.
         peak = np.abs(peak_speed(last.v, last.a, self._limits.jerk))
         fast = np.maximum(np.maximum(self._speed, peak), np.abs(last.v))
-        x = stack(self._x, [goal.motion, goal.ride])
+        x = stack(self._x, goal.candidates)
         self._speeds[0], self._speeds[1] = self._speed, fast
         ok = self._legality.legal(x, self._speeds, lower, upper, goal.stays)
         direct, riding = ok[0], ok[1] & ~ok[0]
         if bool((direct & goal.followable).all()):
             return self._pass(reference)
-        out = _choose(direct, goal.motion, goal.ride)
+        out = Motion(*np.where(direct, goal.candidates[0], goal.candidates[1]))
         settled = direct | riding
         solved = np.zeros_like(settled)
         if bool((goal.steady & ~settled).any()):
             plan = limiter.solve(goal, last, self._speed)
-            solved = self._legality.legal(stack(x[0], [plan]), fast, lower, upper)[0] & ~settled
+            solved = self._legality.legal(stack(x[0], plan), fast, lower, upper)[0] & ~settled
             out = _choose(solved, plan, out)
             settled = settled | solved
         if not settled.all():
             near = limiter.approach(goal, last, self._speed)
-            closer = self._legality.legal(stack(x[0], [near]), fast, lower, upper)[0] & ~settled
+            closer = self._legality.legal(stack(x[0], near), fast, lower, upper)[0] & ~settled
             out = _choose(closer, near, out)
             settled = settled | closer
         if settled.all():

@@ -124,12 +124,12 @@ class Legality:
         ok = np.abs(self._matrix @ x) <= self._bounds
         legal = ok[:, :_LOOKAHEAD].all(axis=1)
         q, v, a = x[:, 0], x[:, 1], x[:, 2]
-        peak = np.maximum(np.abs(peak_speed(v, a, limits.jerk)), np.abs(v))
-        legal &= peak <= speed * (1.0 + 1e-9)
         way = None
         if stays is None:
             way = stop(q, v, a, limits.acceleration, limits.jerk)
             stays = self.stays_inside(way, way.end, lower, upper)
+        peak = peak_speed(v, a, limits.jerk) if way is None else way.peak
+        legal &= np.maximum(np.abs(peak), np.abs(v)) <= speed * (1.0 + 1e-9)
         legal &= stays
         if not (ok[:, _LOOKAHEAD] | ~legal).all():
             way = way or stop(q, v, a, limits.acceleration, limits.jerk)
@@ -191,12 +191,12 @@ def advance(x: Floats, sent: Motion) -> None:
     x[7] = sent.a
 
 
-def stack(x: Floats, candidates: list[Motion]) -> Floats:
-    """Put each candidate on top of the same record: (c, 8, n)."""
-    out = np.empty((len(candidates), *x.shape))
+def stack(x: Floats, candidates: Floats | Motion) -> Floats:
+    """Put candidates, (c, 3, n) or a single one, on top of the same record: (c, 8, n)."""
+    count = 1 if isinstance(candidates, Motion) else len(candidates)
+    out = np.empty((count, *x.shape))
+    out[:, :3] = candidates
     out[:, 3:] = x[3:]
-    for row, candidate in zip(out, candidates, strict=True):
-        row[0], row[1], row[2] = candidate
     return out
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_control.core.messages import Floats
-from vla_control.core.motion import Motion, peak_speed, quintic, stop
+from vla_control.core.motion import Motion, Quintic, quintic, stop
 from vla_control.safety.legality import Legality, Mask, ROUNDING
 
 _SHORTEST = 0.06  # [s] a rejoin; shorter ones turn timing noise of references into jerk
@@ -34,7 +34,7 @@ class Goal:
     """What is aimed at: the reference where it can be followed, else a rest near it."""
 
     motion: Motion  # after this tick
-    ride: Motion  # the same plus what is left of the rejoin under way
+    candidates: Floats  # (2, 3, n) that motion; the same plus what is left of the rejoin under way
     stays: Mask  # (2, n) whether a stop from each of the two keeps the position limits
     rest: Floats  # (n,) [rad] where a stop of the reference ends, inside the limits
     followable: Mask  # (n,)
@@ -60,16 +60,16 @@ class Limiter:
         self._active = np.zeros(n, dtype=bool)
         self._solved_c = self._c.copy()
         self._solved_duration = self._duration.copy()
-        self._pull = np.zeros(n)  # [rad/s2] how hard the reference was seen to accelerate
-        self._tug = np.zeros(n)  # [rad/s3] the jerk it was seen to have
-        self._nothing = Motion(*np.zeros((3, n)))
+        # [rad/s2] how hard the reference was seen to accelerate, [rad/s3] and the jerk it had
+        self._seen = np.zeros((2, n))
+        self._reserve = _RESERVE * np.stack((limits.acceleration, limits.jerk))
+        self._nothing = np.zeros((3, n))
         self._goal: Goal | None = None
 
     def forget(self) -> None:
         """Drop every rejoin; called when the reference passes again."""
         self._active[:] = False
-        self._pull[:] = 0.0
-        self._tug[:] = 0.0
+        self._seen[:] = 0.0
         self._goal = None
 
     def goal(
@@ -84,33 +84,35 @@ class Limiter:
         :param lower: (n,) [rad] position limits in force, as upper.
         """
         limits = self._limits
-        v = np.minimum(np.maximum(reference.v, -speed), speed)
         most = limits.acceleration * (1.0 + ROUNDING)
-        a = np.minimum(np.maximum(reference.a, -most), most)
         inside = np.minimum(np.maximum(reference.q, lower), upper)
-        left = self._left()
         # At the price of one: the stop of the reference, and that of a ride if the reference is
         # followed and if it is not.
         starts = np.empty((3, 3, len(inside)))  # q, v, a of each
-        for row, one, gap in zip(starts, (reference.q, v, a), left, strict=True):
-            row[0] = one
-            np.add(one, gap, out=row[1])
-            row[2] = gap
+        asked, (q, v, a) = starts[:, 0], starts[:, 0]
+        q[:] = reference.q
+        np.minimum(np.maximum(reference.v, -speed), speed, out=v)
+        np.minimum(np.maximum(reference.a, -most), most, out=a)
+        starts[:, 2] = left = self._left()
+        np.add(asked, left, out=starts[:, 1])
         starts[0, 2] += inside
         way = stop(starts[0], starts[1], starts[2], limits.acceleration, limits.jerk)
         ends = way.end
         stays = self._legality.stays_inside(way, ends, lower, upper)
         followable = (v == reference.v) & (a == reference.a) & stays[0]
-        followable &= np.abs(peak_speed(v, a, limits.jerk)) <= speed
-        motion = Motion(np.where(followable, reference.q, inside), v * followable, a * followable)
-        ride = Motion(*(np.where(followable, x[1], x[2]) for x in starts))
+        followable &= np.abs(way.peak[0]) <= speed
+        candidates = np.empty((2, 3, len(inside)))
+        candidates[0, 0] = np.where(followable, q, inside)
+        np.multiply(asked[1:], followable, out=candidates[0, 1:])
+        candidates[1] = np.where(followable, starts[:, 1], starts[:, 2])
+        motion = Motion(*candidates[0])
         kept = np.empty((2, len(inside)), dtype=np.bool_)
         kept[0] = ~followable | stays[0]  # a rest inside the limits is kept by staying there
         kept[1] = np.where(followable, stays[1], stays[2])
         before = self._goal
         same = (motion.q == before.motion.q) & ~before.followable if before else ~followable
         rest = np.minimum(np.maximum(ends[0], lower), upper)
-        goal = Goal(motion, ride, kept, rest, followable, followable | same)
+        goal = Goal(motion, candidates, kept, rest, followable, followable | same)
         self._learn(motion.a, before.motion.a if before else last.a)
         self._goal = goal
         return goal
@@ -178,24 +180,20 @@ class Limiter:
 
         :param riding: (n,), as solved.
         """
-        self._c[:, solved] = self._solved_c[:, solved]
-        self._duration[solved] = self._solved_duration[solved]
+        if solved.any():
+            self._c[:, solved] = self._solved_c[:, solved]
+            self._duration[solved] = self._solved_duration[solved]
         self._age = np.where(riding, self._age, 0.0) + self._limits.dt
         self._active = (riding & self._active) | solved
         self._active &= self._age < self._duration - 0.5 * self._limits.dt
 
-    def _left(self) -> Motion:
-        """Return what is left of the difference in one tick, zero where no rejoin is under way."""
+    def _left(self) -> Floats:
+        """Return what is left of the difference in one tick, (3, n), zero without a rejoin."""
         t = self._age + self._limits.dt
         left = self._active & (t < self._duration)
         if not left.any():
             return self._nothing
-        c0, c1, c2, c3, c4, c5 = self._c
-        return Motion(
-            left * (c0 + t * (c1 + t * (c2 + t * (c3 + t * (c4 + t * c5))))),
-            left * (c1 + t * (2.0 * c2 + t * (3.0 * c3 + t * (4.0 * c4 + t * 5.0 * c5)))),
-            left * (2.0 * c2 + t * (6.0 * c3 + t * (12.0 * c4 + t * 20.0 * c5))),
-        )
+        return np.array(Quintic(self._c, self._duration).sample(t)) * left
 
     def _fits(self, e: Motion, v: Floats, last: Motion, speed: Floats) -> Mask:
         """Return which durations (k, n) keep the difference within what is left of the limits."""
@@ -207,18 +205,20 @@ class Limiter:
         peak = np.abs(v + velocity) + pull * pull * half
         now = np.abs(last.v) + e.a * e.a * half
         ok = peak <= np.maximum(_SHARE * speed, now)
-        room = np.maximum(_SHARE * limits.acceleration - self._pull, np.abs(e.a) * 1.001)
+        seen_pull, seen_tug = self._seen
+        room = np.maximum(_SHARE * limits.acceleration - seen_pull, np.abs(e.a) * 1.001)
         ok &= np.abs(pull) <= room
-        ok &= np.abs(tug) <= _SHARE * limits.jerk - self._tug
+        ok &= np.abs(tug) <= _SHARE * limits.jerk - seen_tug
         return np.asarray(ok.all(axis=0), dtype=np.bool_)
 
     def _learn(self, a: Floats, before: Floats) -> None:
         limits = self._limits
         tug = np.abs(a - before) / limits.dt
-        tug = np.where(tug <= limits.jerk, tug, 0.0)  # a jump says nothing of the motion
-        self._tug = np.minimum(np.maximum(tug, _FORGET * self._tug), _RESERVE * limits.jerk)
-        pull = np.maximum(np.abs(a), _FORGET * self._pull)
-        self._pull = np.minimum(pull, _RESERVE * limits.acceleration)
+        seen = _FORGET * self._seen
+        np.maximum(seen[0], np.abs(a), out=seen[0])
+        # A jump says nothing of the motion.
+        np.maximum(seen[1], tug, out=seen[1], where=tug <= limits.jerk)
+        self._seen = np.minimum(seen, self._reserve)
 
 
 def _ramp(last: Motion, a: Floats, dt: float) -> Motion:
