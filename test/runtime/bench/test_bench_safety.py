@@ -29,7 +29,7 @@ from vla_control.core.config import available
 from vla_control.core.errors import ConfigError
 from vla_control.core.messages import JointCommand, Reference
 from vla_control.core.spec import load_robot
-from vla_control.runtime.bench import safety_probes
+from vla_control.runtime.bench import safety, safety_probes
 from vla_control.runtime.bench.safety import bench_safety, print_safety, SafetyBench
 from vla_control.runtime.bench.safety_attack import Siege
 from vla_control.runtime.bench.safety_bench import Bench
@@ -62,6 +62,7 @@ def report():
 @pytest.mark.slow
 def test_ten_thousand_bad_chunks_break_no_invariant(report):
     assert report['chunks'] == 10_000
+    assert report['complete']
     assert report['ticks'] >= 20_000
     assert [row['id'] for row in report['invariants'] if not row['holds']] == []
     assert report['holds'] and report['broken'] == []
@@ -109,6 +110,21 @@ def test_the_result_does_not_depend_on_the_number_of_processes():
     one, two = (bench_safety(SafetyBench(**SMALL, processes=k)) for k in (1, 2))
     assert one['digest'] == two['digest']
     assert one['invariants'] == two['invariants']
+
+
+def test_an_interrupt_ends_it_with_the_report_of_what_is_done(monkeypatch):
+    monkeypatch.setattr(safety, 'PART', 50)
+
+    def interrupt(done, of):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    report = bench_safety(SafetyBench(**SMALL, processes=1), interrupt)
+    assert report['chunks'] == 100
+    assert report['complete'] is False
+    text = io.StringIO()
+    print_safety(report, Console(file=text, width=200))
+    assert '100 adversarial chunks until it was interrupted' in text.getvalue()
 
 
 def test_another_seed_is_another_attack(spec):
