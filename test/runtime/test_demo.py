@@ -135,9 +135,23 @@ def test_stop_latency_runs_from_the_call_to_the_end_of_the_first_tick_in_fault(s
 def test_reaction_runs_from_capture_to_first_frame_out_less_the_policy(spec):
     source = np.full(100, np.nan)
     source[30:] = 0.05  # captured at 0.05 s, followed from tick 30 at 0.12 s
-    found = demo.reaction(record(spec, still(spec, 100), source=source), {0.05: 0.03}, 0.0005)
+    chunks = [
+        demo.ChunkSeen(captured=0.05, arrived=0.1, inference=0.03),
+        demo.ChunkSeen(captured=0.07, arrived=0.12, inference=0.03),  # never followed
+    ]
+    pictures = np.array([[0.01, 0.02], [0.05, 0.057]])
+    found = demo.reaction(record(spec, still(spec, 100), source=source), chunks, pictures, 0.0005)
     assert found['shutter_to_motor_p50_ms'] == pytest.approx(40.5)
+    parts = {'shutter_to_picture': 7.0, 'picture_to_chunk': 13.0, 'chunk_to_motor': 20.5}
+    for name, value in parts.items():
+        assert found[f'{name}_p50_ms'] == found[f'{name}_p99_ms'] == pytest.approx(value)
     assert found['chunks_traced'] == 1
+
+
+def test_without_a_chunk_there_is_no_reaction(spec):
+    found = demo.reaction(record(spec, still(spec, 100)), [], np.empty((0, 2)), 0.0005)
+    assert found['chunks_traced'] == 0
+    assert np.isnan(found['shutter_to_motor_p50_ms'])
 
 
 def test_a_trace_becomes_a_video_of_its_length(spec, tmp_path):

@@ -46,10 +46,13 @@ def run_demo(config: DemoConfig, console: Console) -> dict[str, Any]:
     record = load_tick_log(config.output / 'ticks.npz')
     figures |= {**demo.punctuality(record), **demo.limits_report(record, spec)}
     work = 1e-6 * figures['tick_work_us']
-    figures |= demo.reaction(record, user.inferences, work)
+    pictures = np.array([seen for camera in user.pictures.values() for seen in camera])
+    figures |= demo.reaction(record, user.chunks, pictures.reshape(-1, 2), work)
     figures['e_stop_ms'] = demo.stop_latency_ms(record, called, work)
     console.print('drawing the video and the plot')
-    files = demo.write_pictures(config.output, spec, record, rows, user.chunk_times)
+    files = demo.write_pictures(
+        config.output, spec, record, rows, [c.arrived for c in user.chunks]
+    )
     report = demo.summary(rows, figures, files)
     demo.show(report, console)
     console.print(
@@ -121,10 +124,10 @@ def _live_figures(user: DemoUser, rows: list[EpisodeRow]) -> dict[str, Any]:
     """Return what was seen on the topics while the policy worked."""
     spans = [(r.began, r.ended) for r in rows]
     working = sum(end - start for start, end in spans)
-    inside = [t for t in user.chunk_times if any(a <= t <= b for a, b in spans)]
+    inside = [c for c in user.chunks if any(a <= c.arrived <= b for a, b in spans)]
     found: dict[str, Any] = {'protective_stops': user.faults, 'silences': user.holds}
-    for name, stamps in user.frames.items():
-        found[f'{name}_camera_hz'] = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    for name, pictures in user.pictures.items():
+        found[f'{name}_camera_hz'] = (len(pictures) - 1) / (pictures[-1][0] - pictures[0][0])
     policy = next((n for n in user.diagnostics if n.startswith('policy_node: ')), '')
     found['policy_hz'] = len(inside) / working
     found |= read_diagnostics(
@@ -132,7 +135,7 @@ def _live_figures(user: DemoUser, rows: list[EpisodeRow]) -> dict[str, Any]:
         policy,
         {'inference_p50_ms': 'latency p50 [ms]', 'inference_p95_ms': 'latency p95 [ms]'},
     )
-    ages = [a for t, a in zip(user.chunk_times, user.chunk_ages, strict=True) if t in inside]
+    ages = [c.arrived - c.captured for c in inside]
     found['capture_to_chunk_p50_ms'] = percentile(ages, 50) * 1e3
     found['capture_to_chunk_p99_ms'] = percentile(ages, 99) * 1e3
     found |= read_diagnostics(

@@ -25,8 +25,8 @@ from vla_control.core.spec import RobotSpec
 from vla_control.nodes import convert, qos
 from vla_control.nodes.call import call_trigger
 from vla_control.nodes.spinner import Spinner
-from vla_control.nodes.stamps import seconds, StampClock
-from vla_control.runtime.demo import EpisodeRow
+from vla_control.nodes.stamps import StampClock
+from vla_control.runtime.demo import ChunkSeen, EpisodeRow
 from vla_control.sim.tasks import Verdict
 
 SERVICE = 5.0  # [s] longest wait for an answer
@@ -66,10 +66,9 @@ class DemoUser(Node):
         self.faults = 0  # protective stops reset by rest()
         self.mode = ''
         self.commanded: Floats | None = None
-        self.chunk_times: list[float] = []  # [s] steady clock, arrival
-        self.chunk_ages: list[float] = []  # [s] from capture of the images to arrival
-        self.inferences: dict[float, float] = {}  # [s] by capture time [s]
-        self.frames: dict[str, list[float]] = {name: [] for name in spec.cameras}
+        self.chunks: list[ChunkSeen] = []
+        # By camera: [s] on the steady clock, capture and arrival of each picture.
+        self.pictures: dict[str, list[tuple[float, float]]] = {name: [] for name in spec.cameras}
         self.diagnostics: dict[str, dict[str, str]] = {}
         self._listen()
         self._instruction = self.create_publisher(String, 'instruction', qos.writer('instruction'))
@@ -196,11 +195,11 @@ class DemoUser(Node):
         )
         subscribe(JointTrajectory, 'action_chunk', self._on_chunk, qos.reader('action_chunk'))
         subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
-        for name, stamps in self.frames.items():
+        for name in self.pictures:
             subscribe(
                 CameraInfo,
                 f'camera/{name}/camera_info',
-                partial(_note, stamps),
+                partial(self._on_picture, name),
                 qos.reader('camera/<name>/camera_info'),
             )
 
@@ -220,18 +219,17 @@ class DemoUser(Node):
 
     def _on_chunk(self, msg: JointTrajectory) -> None:
         now = time.monotonic()
-        self.chunk_times.append(now)
         inference = convert.note(msg.header.frame_id, convert.INFERENCE)
-        self.inferences[self.stamps.steady(msg.header.stamp)] = inference
-        self.chunk_ages.append(self.stamps.ros(now) - seconds(msg.header.stamp))
+        captured = self.stamps.steady(msg.header.stamp)
+        self.chunks.append(ChunkSeen(captured=captured, arrived=now, inference=inference))
+
+    def _on_picture(self, camera: str, msg: CameraInfo) -> None:
+        now = time.monotonic()
+        self.pictures[camera].append((self.stamps.steady(msg.header.stamp), now))
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
         for status in msg.status:
             self.diagnostics[status.name] = {v.key: v.value for v in status.values}
-
-
-def _note(stamps: list[float], msg: CameraInfo) -> None:
-    stamps.append(seconds(msg.header.stamp))
 
 
 @contextlib.contextmanager

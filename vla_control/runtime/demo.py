@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.policies.config import policy_of
 from vla_control.runtime.plots import plot_tracking
@@ -51,6 +52,15 @@ class EpisodeRow:
     seconds: float  # [s] from resume to the verdict
     began: float  # [s]
     ended: float  # [s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkSeen:
+    """A chunk as it came by; times on the steady clock."""
+
+    captured: float  # [s] its newest image
+    arrived: float  # [s]
+    inference: float  # [s] the policy computed; nan where it does not say
 
 
 def limits_report(record: TickRecord, spec: RobotSpec) -> dict[str, Any]:
@@ -94,27 +104,39 @@ def punctuality(record: TickRecord) -> dict[str, float]:
 
 
 def reaction(
-    record: TickRecord, inferences: Mapping[float, float], work: float
+    record: TickRecord, chunks: Sequence[ChunkSeen], pictures: Floats, work: float
 ) -> dict[str, float]:
     """
     Return how long images took to reach the motors, without the policy's own time [ms].
 
     From the capture of the newest image of a chunk until the first motor frames computed from
-    that chunk are out, less the time the policy computed.
+    that chunk are out, less the time the policy computed; the whole, and its three parts as seen
+    by the demo, which hears pictures and chunks as any node does.
 
-    :param inferences: [s] of each chunk, by the capture time [s] of its images.
+    :param pictures: (p, 2) [s] capture and arrival of each picture.
     :param work: [s] a tick takes; a tick is recorded by its start, and its frames follow then.
     """
     found = []
-    for stamp, inference in inferences.items():
-        rows = np.flatnonzero(np.abs(record.source - stamp) < SAME)
-        if len(rows) and np.isfinite(inference):
-            found.append((record.time[rows[0]] + work - stamp - inference) * 1e3)
-    return {
-        'shutter_to_motor_p50_ms': percentile(found, 50),
-        'shutter_to_motor_p99_ms': percentile(found, 99),
-        'chunks_traced': float(len(found)),
-    }
+    for chunk in chunks:
+        rows = np.flatnonzero(np.abs(record.source - chunk.captured) < SAME)
+        shown = np.flatnonzero(np.abs(pictures[:, 0] - chunk.captured) < SAME)
+        if len(rows) and np.isfinite(chunk.inference):
+            picture = pictures[shown[0], 1] if len(shown) else np.nan
+            moved = record.time[rows[0]] + work
+            found.append(
+                (
+                    moved - chunk.captured - chunk.inference,
+                    picture - chunk.captured,
+                    chunk.arrived - picture - chunk.inference,
+                    moved - chunk.arrived,
+                )
+            )
+    figures = {'chunks_traced': float(len(found))}
+    names = ('shutter_to_motor', 'shutter_to_picture', 'picture_to_chunk', 'chunk_to_motor')
+    for name, times in zip(names, 1e3 * np.array(found).reshape(-1, 4).T, strict=True):
+        known = times[np.isfinite(times)].tolist()
+        figures |= {f'{name}_p{share}_ms': percentile(known, share) for share in (50, 99)}
+    return figures
 
 
 def stop_latency_ms(record: TickRecord, called: float, work: float) -> float:
