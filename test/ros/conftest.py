@@ -75,11 +75,23 @@ def domain():
     return DOMAIN
 
 
+# What a node does to its process would stay with this one: memory locked for all later tests,
+# and a real-time priority that every process they start would inherit.
+PROCESS = {
+    'prepare_process': ('driver_node', 'interpolator_node', 'sim_node'),
+    'hurry_process': ('camera_node', 'leader_node', 'policy_node'),
+}
+
+
 @pytest.fixture(scope='session')
 def ros():
-    rclpy.init(domain_id=DOMAIN)
-    yield
-    rclpy.try_shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        for function, nodes in PROCESS.items():
+            for node in nodes:
+                patch.setattr(f'vla_control.nodes.{node}.{function}', lambda priority: '')
+        rclpy.init(domain_id=DOMAIN)
+        yield
+        rclpy.try_shutdown()
 
 
 @pytest.fixture
