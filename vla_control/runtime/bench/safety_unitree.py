@@ -2,61 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Unitree robot was told, read from the bytes on its topics by offsets of its own."""
 
-from collections.abc import Mapping
 import hashlib
 from typing import Any
 
 import numpy as np
 
 from vla_control.buses.unitree import ARM_COMMAND, ARM_WEIGHT_SLOT, hand_command, LOW_COMMAND
-from vla_control.buses.unitree_bus import Packet, Peers, UnitreeBus
+from vla_control.buses.unitree_bus import UnitreeBus
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.runtime.bench.safety_wire import Sent
+from vla_control.runtime.bench.unitree_wrapped import WrappedBus
 
 _MOTOR = 28  # [bytes] of one motor's command
 _BODY, _HAND = 8, 12  # [bytes] before the q of motor 0, header included
 _FIELDS = ('q', 'v', 'tau', 'kp', 'kd')  # float32, in this order
 
 
-class TopicEar:
+class TopicEar(WrappedBus):
     """A bus that keeps a copy of what is published."""
 
     def __init__(self, bus: UnitreeBus) -> None:
         """Wrap a bus."""
-        self._bus = bus
+        super().__init__(bus)
         self.heard: list[tuple[str, bytes]] = []  # topic, payload
-
-    @property
-    def name(self) -> str:
-        """Pass on."""
-        return self._bus.name
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """Pass on."""
-        return self._bus.counters
-
-    def open(self) -> None:
-        """Pass on."""
-        self._bus.open()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Note and pass on."""
         self.heard.append((topic, bytes(payload)))
-        self._bus.publish(topic, payload)
-
-    def take(self, topic: str) -> list[Packet]:
-        """Pass on."""
-        return self._bus.take(topic)
-
-    def peers(self, topic: str) -> Peers:
-        """Pass on."""
-        return self._bus.peers(topic)
-
-    def close(self) -> None:
-        """Pass on."""
-        self._bus.close()
+        super().publish(topic, payload)
 
 
 class UnitreeWire:

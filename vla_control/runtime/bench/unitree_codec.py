@@ -7,7 +7,7 @@ Both sides do the same work: a state in and its numbers at hand, a command seale
 checksum is ours on both sides; the vendor's would add 0.4 ms to the stock side.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import time
 
 from vla_control.buses.unitree import (
@@ -17,19 +17,18 @@ from vla_control.buses.unitree import (
     decode_low_state,
     encode_low_cmd,
     encode_low_state,
-    Ends,
     low_cmd,
     LOW_COMMAND,
     LOW_STATE,
     low_state,
     Packet,
-    Peers,
     seal,
     UnitreeBus,
 )
 from vla_control.core.errors import ConfigError
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.g1_config import dds_config
+from vla_control.runtime.bench.unitree_wrapped import WrappedBus
 
 
 def stock_serializer_cpu(rate: float, cycles: int = 500) -> dict[str, float]:
@@ -93,7 +92,7 @@ def stock_bus(spec: RobotSpec) -> 'StockSerializer':
     return StockSerializer(DdsBus(config))
 
 
-class StockSerializer:
+class StockSerializer(WrappedBus):
     """
     A bus that makes cyclonedds' own objects of every state of the body and of every command.
 
@@ -105,46 +104,20 @@ class StockSerializer:
         """Wrap a bus."""
         from vla_control.buses import unitree_stock
 
-        self._bus, self._stock = bus, unitree_stock
-
-    @property
-    def name(self) -> str:
-        """Pass on."""
-        return self._bus.name
-
-    @property
-    def ends(self) -> Ends:
-        """Pass on."""
-        return self._bus.ends
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """Pass on."""
-        return self._bus.counters
-
-    def open(self) -> None:
-        """Pass on."""
-        self._bus.open()
+        super().__init__(bus)
+        self._stock = unitree_stock
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Build the stock object, serialize it and pass its bytes on."""
         if topic in (LOW_COMMAND, ARM_COMMAND):
             built = self._stock.stock_low_cmd(decode_low_cmd(payload))
             payload = self._stock.stock_encode(built)
-        self._bus.publish(topic, payload)
+        super().publish(topic, payload)
 
     def take(self, topic: str) -> list[Packet]:
         """Pass on, having built the stock objects."""
-        packets = self._bus.take(topic)
+        packets = super().take(topic)
         if topic == LOW_STATE:
             for packet in packets:
                 self._stock.stock_decode_low_state(packet.payload)
         return packets
-
-    def peers(self, topic: str) -> Peers:
-        """Pass on."""
-        return self._bus.peers(topic)
-
-    def close(self) -> None:
-        """Pass on."""
-        self._bus.close()
