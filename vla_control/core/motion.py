@@ -59,6 +59,7 @@ class Stop:
     t2: Floats  # (..., n) [s] at full braking, 0 where that is not reached
     t3: Floats  # (..., n) [s] easing off
     peak: Floats  # (..., n) [rad/s] what ``peak_speed`` says of the start
+    side: Floats  # (..., n) [1] its sign, +1 where it is zero
 
     @property
     def duration(self) -> Floats:
@@ -83,7 +84,7 @@ class Stop:
         low, high = np.minimum(q, end), np.maximum(q, end)
         # The speed changes sign at most once: where it still points away from the way it will
         # have to brake. Mirrored, that is v < 0 < a with first jerk -j.
-        side = -np.sign(self.jerk)
+        side = self.side
         turns = (side * v < 0.0) & (side * a > 0.0)
         if turns.any():
             j = np.abs(self.jerk)
@@ -129,7 +130,7 @@ def stop(q: Floats, v: Floats, a: Floats, acceleration: Floats, jerk: Floats) ->
     brake = np.minimum(np.sqrt(square), acceleration)
     t1 = np.maximum((pull + brake) / jerk, 0.0)
     t2 = np.maximum((square / acceleration - acceleration) / jerk, 0.0)
-    return Stop(Motion(q, v, a), -side * jerk, t1, t2, brake / jerk, peak)
+    return Stop(Motion(q, v, a), -side * jerk, t1, t2, brake / jerk, peak, side)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,9 +125,7 @@ class Gate:
         self._x[6:] = 0.0
         self._motion = Motion(pose, zero, zero)
         self._state = _reference(stamp, self._motion)
-        self._lower = np.minimum(self._limits.lower, pose)
-        self._upper = np.maximum(self._limits.upper, pose)
-        self._outside = bool(((pose < self._limits.lower) | (pose > self._limits.upper)).any())
+        self._bound(np.minimum(self._limits.lower, pose), np.maximum(self._limits.upper, pose))
         self._limiting = False
         self._limiter.forget()
         self._refusal, self._tested = '', None
@@ -201,17 +199,20 @@ class Gate:
         out = Motion(*np.where(direct, goal.candidates[0], goal.candidates[1]))
         settled = direct | riding
         solved = np.zeros_like(settled)
-        if bool((goal.steady & ~settled).any()):
-            plan = limiter.solve(goal, last, self._speed)
+        done = bool(settled.all())
+        if not done and bool(((steady := limiter.steady(goal)) & ~settled).any()):
+            plan = limiter.solve(goal, steady, last, self._speed)
             solved = self._legality.legal(stack(x[0], plan), fast, lower, upper)[0] & ~settled
             out = _choose(solved, plan, out)
             settled = settled | solved
-        if not settled.all():
+            done = bool(settled.all())
+        if not done:
             near = limiter.approach(goal, last, self._speed)
             closer = self._legality.legal(stack(x[0], near), fast, lower, upper)[0] & ~settled
             out = _choose(closer, near, out)
             settled = settled | closer
-        if settled.all():
+            done = bool(settled.all())
+        if done:
             self.limited += 1
         else:
             self.stopped += 1
@@ -245,10 +246,17 @@ class Gate:
     def _close_in(self) -> None:
         """Move the limits of a start outside with the robot, back to where they belong."""
         limits, q = self._limits, self._motion.q
-        self._lower = np.maximum(self._lower, np.minimum(limits.lower, q))
-        self._upper = np.minimum(self._upper, np.maximum(limits.upper, q))
-        self._outside = bool(
-            (self._lower < limits.lower).any() or (self._upper > limits.upper).any()
+        self._bound(
+            np.maximum(self._lower, np.minimum(limits.lower, q)),
+            np.minimum(self._upper, np.maximum(limits.upper, q)),
+        )
+
+    def _bound(self, lower: Floats, upper: Floats) -> None:
+        """Set the position limits in force; as far as they go back to, they are the soft ones."""
+        limits = self._limits
+        self._outside = bool((lower < limits.lower).any() or (upper > limits.upper).any())
+        self._lower, self._upper = (
+            (lower, upper) if self._outside else (limits.lower, limits.upper)
         )
 
 

@@ -84,6 +84,8 @@ class Legality:
         self._inverse_jerk = 1.0 / limits.jerk
         self._half_inverse_acceleration = 0.5 / limits.acceleration
         self._half_ramp = 0.5 * limits.acceleration / limits.jerk
+        self._floor = limits.lower - POSITION_SLACK
+        self._ceiling = limits.upper + POSITION_SLACK
 
     def surely_legal(self, x: Floats, speed: Floats) -> bool:
         """
@@ -142,10 +144,13 @@ class Legality:
         Tell whether a stop keeps the position limits; a joint outside may only move inward.
 
         :param end: (..., n) [rad] where it ends.
-        :param lower: (n,) [rad] soft limits, or what was sent last where that is outside.
+        :param lower: (n,) [rad] soft limits, or what was sent last where that is outside; given
+            as the very arrays of the limits, lower and upper spare most of the work.
         """
         low, high = way.extrema(end)
         q, limits = way.start.q, self.limits
+        if lower is limits.lower and upper is limits.upper:
+            return np.asarray((low >= self._floor) & (high <= self._ceiling), dtype=np.bool_)
         floor = np.minimum(limits.lower, np.maximum(q, lower))
         ceiling = np.maximum(limits.upper, np.minimum(q, upper))
         inside = (low >= floor - POSITION_SLACK) & (high <= ceiling + POSITION_SLACK)

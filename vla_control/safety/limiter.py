@@ -36,9 +36,15 @@ class Goal:
     motion: Motion  # after this tick
     candidates: Floats  # (2, 3, n) that motion; the same plus what is left of the rejoin under way
     stays: Mask  # (2, n) whether a stop from each of the two keeps the position limits
-    rest: Floats  # (n,) [rad] where a stop of the reference ends, inside the limits
+    end: Floats  # (n,) [rad] where a stop of the reference ends, inside the limits or not
+    bounds: tuple[Floats, Floats]  # (n,) each, the position limits in force
     followable: Mask  # (n,)
-    steady: Mask  # (n,) worth a rejoin: followable, or the rest did not move
+
+    @property
+    def rest(self) -> Floats:
+        """The place inside the limits nearest to that end, (n,) [rad]."""
+        lower, upper = self.bounds
+        return np.minimum(np.maximum(self.end, lower), upper)
 
 
 class Limiter:
@@ -64,13 +70,15 @@ class Limiter:
         self._seen = np.zeros((2, n))
         self._reserve = _RESERVE * np.stack((limits.acceleration, limits.jerk))
         self._nothing = np.zeros((3, n))
+        self._most = limits.acceleration * (1.0 + ROUNDING)
         self._goal: Goal | None = None
+        self._before: Goal | None = None  # that of the tick before
 
     def forget(self) -> None:
         """Drop every rejoin; called when the reference passes again."""
         self._active[:] = False
         self._seen[:] = 0.0
-        self._goal = None
+        self._goal = self._before = None
 
     def goal(
         self, reference: Motion, last: Motion, speed: Floats, lower: Floats, upper: Floats
@@ -84,7 +92,7 @@ class Limiter:
         :param lower: (n,) [rad] position limits in force, as upper.
         """
         limits = self._limits
-        most = limits.acceleration * (1.0 + ROUNDING)
+        most = self._most
         inside = np.minimum(np.maximum(reference.q, lower), upper)
         # At the price of one: the stop of the reference, and that of a ride if the reference is
         # followed and if it is not.
@@ -109,20 +117,26 @@ class Limiter:
         kept = np.empty((2, len(inside)), dtype=np.bool_)
         kept[0] = ~followable | stays[0]  # a rest inside the limits is kept by staying there
         kept[1] = np.where(followable, stays[1], stays[2])
-        before = self._goal
-        same = (motion.q == before.motion.q) & ~before.followable if before else ~followable
-        rest = np.minimum(np.maximum(ends[0], lower), upper)
-        goal = Goal(motion, candidates, kept, rest, followable, followable | same)
+        self._before = before = self._goal
+        self._goal = goal = Goal(motion, candidates, kept, ends[0], (lower, upper), followable)
         self._learn(motion.a, before.motion.a if before else last.a)
-        self._goal = goal
         return goal
 
-    def solve(self, goal: Goal, last: Motion, speed: Floats) -> Motion:
+    def steady(self, goal: Goal) -> Mask:
+        """Return which joints are worth a rejoin, (n,): followable, or the rest did not move."""
+        before = self._before
+        if before is None:
+            return np.ones_like(goal.followable)
+        same = (goal.motion.q == before.motion.q) & ~before.followable
+        return np.asarray(goal.followable | same, dtype=np.bool_)
+
+    def solve(self, goal: Goal, steady: Mask, last: Motion, speed: Floats) -> Motion:
         """
         Plan the soonest rejoin that leaves the reference room to move, and take its first tick.
 
         Where there is none, the goal itself is returned, which will not be legal.
 
+        :param steady: (n,) where one is wanted.
         :param last: the last sent sample.
         :param speed: (n,) [rad/s] the velocity limit in force.
         """
@@ -132,7 +146,7 @@ class Limiter:
         e = Motion(last.q - (q - dt * (v - 0.5 * dt * a)), last.v - (v - dt * a), last.a - a)
         fits = self._fits(e, v, last, speed)
         first = np.argmax(fits, axis=0)
-        found = fits.any(axis=0) & goal.steady
+        found = fits.any(axis=0) & steady
         duration = self._times[first, 0]
         zero = np.zeros_like(q)
         plan = quintic(e.q, e.v, e.a, zero, zero, zero, duration)
@@ -166,10 +180,11 @@ class Limiter:
         tried = low + share * (high - low)
         q1, v1, a1 = _ramp(last, tried, dt)
         ends = stop(q1, v1, a1, most, jerk).end
-        after = np.minimum(np.maximum((ends < goal.rest).sum(axis=0), 1), _RAMPS - 1)
+        rest = goal.rest
+        after = np.minimum(np.maximum((ends < rest).sum(axis=0), 1), _RAMPS - 1)
         columns = np.arange(len(q))
         e0, e1 = ends[after - 1, columns], ends[after, columns]
-        part = (goal.rest - e0) / np.where(e1 > e0, e1 - e0, 1.0)
+        part = (rest - e0) / np.where(e1 > e0, e1 - e0, 1.0)
         part = np.minimum(np.maximum(part, 0.0), 1.0)
         a0 = tried[after - 1, columns]
         return _ramp(last, a0 + part * (tried[after, columns] - a0), dt)
