@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The delay bench plays every method in the same episodes and judges ours by success."""
 
+from dataclasses import replace
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from vla_control.core.spec import load_robot
 from vla_control.policies.config import load_policy_config
 from vla_control.policies.factory import make_policy
 from vla_control.runtime.bench import delay
+from vla_control.runtime.bench.command import BenchOptions, run_bench
 from vla_control.runtime.bench.delay import (
     bench_delay,
     DelayBench,
@@ -76,6 +78,27 @@ def test_rates_and_their_intervals_are_found_by_method_and_delay():
 )
 def test_ours_may_lose_three_points_to_the_delay_and_none_to_another_method(ours, other, kept):
     assert [bar['kept'] for bar in report(ours, other)['bars']] == kept
+
+
+def test_ours_alone_is_judged_by_what_it_loses():
+    config = DelayBench(methods=('ours',), delays_ms=(0, 300), episodes=20)
+    bars = summarise(config, played('ours', 0, 20) + played('ours', 300, 19))['bars']
+    assert [bar['metric'] for bar in bars] == ['success_lost']
+
+
+def test_methods_and_delays_are_chosen_on_the_command_line(tmp_path, monkeypatch):
+    seen = []
+
+    def note(config, progress):
+        seen.append(config)
+        return report((1, 1), (1, 1))
+
+    monkeypatch.setattr(delay, 'bench_delay', note)
+    options = BenchOptions(methods=('ours', 'lipo'), delays=(0, 300), output=tmp_path)
+    run_bench('delay', options, print)
+    run_bench('delay', replace(options, methods=(), delays=()), print)
+    assert [c.methods for c in seen] == [('ours', 'lipo'), tuple(METHODS)]
+    assert [c.delays_ms for c in seen] == [(0, 300), DelayBench().delays_ms]
 
 
 def test_a_jump_of_speed_shows_at_the_seam_where_it_is_and_nowhere_else():

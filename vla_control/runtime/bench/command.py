@@ -37,6 +37,10 @@ class BenchOptions:
     """delay: of each method at each delay."""
     task: Literal['touch', 'pick', 'place'] = 'touch'
     """delay: what is asked for."""
+    methods: tuple[str, ...] = ()
+    """chunks, delay: which ways of joining chunks; all if empty."""
+    delays: tuple[int, ...] = ()
+    """delay: [ms] from capture to arrival; 0, 100, 200, 300 and 500 if empty."""
     calls: int = 1000
     """estop: how many."""
     seeds: int = 12
@@ -68,11 +72,14 @@ def run_bench(subject: Subject, options: BenchOptions, say: Say) -> BenchResult:
 
 
 def _chunks(options: BenchOptions, say: Say) -> BenchResult:
-    from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench
+    from vla_control.runtime.bench.chunks import bench_chunks, ChunkBench, METHODS
     from vla_control.runtime.bench.report import plot_chunks, print_chunks
 
     config = ChunkBench(
-        seeds=options.seeds, grid_seeds=0 if options.quick else 4, policy=options.policy
+        methods=options.methods or METHODS,
+        seeds=options.seeds,
+        grid_seeds=0 if options.quick else 4,
+        policy=options.policy,
     )
     report = bench_chunks(config)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -86,12 +93,14 @@ def _chunks(options: BenchOptions, say: Say) -> BenchResult:
 
 
 def _delay(options: BenchOptions, say: Say) -> BenchResult:
-    from vla_control.runtime.bench.delay import bench_delay, DelayBench
+    from vla_control.runtime.bench.delay import bench_delay, DelayBench, DELAYS_MS, METHODS
     from vla_control.runtime.bench.delay_report import plot_delay, print_delay, Teller
 
     config = DelayBench(
         robot=options.robot,
         task=options.task,
+        methods=options.methods or tuple(METHODS),
+        delays_ms=options.delays or DELAYS_MS,
         episodes=options.episodes,
         seed=options.seed,
         processes=options.processes,
