@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import lru_cache
+import gc
 from importlib.metadata import PackageNotFoundError, version
 import math
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 
 from vla_control.actions.blend import BlendConfig
 from vla_control.core.errors import ConfigError
+from vla_control.core.realtime import quiet_process
 from vla_control.core.spec import RobotSpec
 from vla_control.policies.config import load_policy_config, PolicyConfig
 from vla_control.runtime.bench import methods
@@ -117,20 +119,8 @@ def bench_chunks(config: ChunkBench, progress: Progress | None = None) -> dict[s
         ``bars``, ``unavailable``.
     """
     spec = bench_spec(config.setting)
-    headline = {}
-    for name in config.names:
-        numbers = _cell(config, spec, name, config.delay_ms, Fault.NONE, config.seeds)
-        headline[name] = {**numbers, **_reaction(config, spec, name)}
-        if progress:
-            progress(name, config.delay_ms, Fault.NONE.value)
-    cells = []
-    for fault in config.faults if config.grid_seeds else ():
-        for delay in config.delays_ms:
-            for name in config.names:
-                numbers = _cell(config, spec, name, delay, Fault(fault), config.grid_seeds)
-                cells.append({'method': name, 'delay_ms': delay, 'fault': fault, **numbers})
-                if progress:
-                    progress(name, delay, fault)
+    with quiet_process():  # as in the node that splices
+        headline, cells = _run(config, spec, progress or (lambda *_: None))
     report = {
         'setting': asdict(config.setting),
         'blends': _blends(config),
@@ -146,6 +136,25 @@ def bench_chunks(config: ChunkBench, progress: Progress | None = None) -> dict[s
     }
     plain: dict[str, Any] = _plain(report)
     return plain
+
+
+def _run(
+    config: ChunkBench, spec: RobotSpec, progress: Progress
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the headline table and the cells of the grid."""
+    headline = {}
+    for name in config.names:
+        numbers = _cell(config, spec, name, config.delay_ms, Fault.NONE, config.seeds)
+        headline[name] = {**numbers, **_reaction(config, spec, name)}
+        progress(name, config.delay_ms, Fault.NONE.value)
+    cells = []
+    for fault in config.faults if config.grid_seeds else ():
+        for delay in config.delays_ms:
+            for name in config.names:
+                numbers = _cell(config, spec, name, delay, Fault(fault), config.grid_seeds)
+                cells.append({'method': name, 'delay_ms': delay, 'fault': fault, **numbers})
+                progress(name, delay, fault)
+    return headline, cells
 
 
 def run_method(
@@ -183,6 +192,7 @@ def _cell(
         motion = sines(setting, len(spec.joints), seed)
         bad = trouble(fault, setting.warm_up + setting.seconds, seed)
         trace = run_method(config, spec, name, setting, motion, delay_ms, bad)
+        gc.collect(1)
         truth = motion.at(setting.control_times)
         runs.append(measure(trace, truth, setting, spec, bad.followable_until))
         traces.append(trace)
