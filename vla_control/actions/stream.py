@@ -72,9 +72,8 @@ class ReferenceStream:
 
         :returns: None before the first sample and once the samples have stopped coming.
         """
+        self.drop_future(now)
         samples = self._samples
-        if samples and samples[-1].stamp - now > AHEAD * self._dt:
-            samples = self._drop_future(now)
         i = len(samples) - 1
         while i >= 0 and samples[i].stamp > now:
             i -= 1
@@ -89,13 +88,13 @@ class ReferenceStream:
             return None
         return _beyond(left, now - left.stamp)
 
-    def _drop_future(self, now: float) -> tuple[Reference, ...]:
-        """Forget samples that would be newer than everything that still comes."""
+    def drop_future(self, now: float) -> None:
+        """Forget samples so far ahead [s] that they would be newer than all that still comes."""
         samples = self._samples
-        kept = tuple(s for s in samples if s.stamp - now <= AHEAD * self._dt)
-        self._samples = kept
-        self.rejected += len(samples) - len(kept)
-        return kept
+        if samples and samples[-1].stamp - now > AHEAD * self._dt:
+            kept = tuple(s for s in samples if s.stamp - now <= AHEAD * self._dt)
+            self._samples = kept
+            self.rejected += len(samples) - len(kept)
 
 
 def _is_sound(reference: Reference, shape: tuple[int, ...]) -> bool:

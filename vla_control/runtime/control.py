@@ -19,6 +19,7 @@ from vla_control.safety.supervisor import Event, Mode, Supervisor
 from vla_control.safety.watchdog import EnableWatch, Watchdogs
 
 GRID_SLACK = 1.5  # control periods a tick may be off its nominal instant before the grid moves
+FOLLOWING = (Mode.READY, Mode.RUN)  # where references are listened to
 MOVES = (Event.RESUME, Event.HOME)  # what takes an enabling device where one is required
 FIRST_AUTHORITY = 0.2  # share of the velocity limit right after a resume
 LEAST_AUTHORITY = 0.01  # share of it while the robot does not yet take over our command
@@ -150,6 +151,9 @@ class RobotController:
         self._serve(state, now)
         if ended := self._homing.ended():
             self._end_homing(state, now, ended)
+        if self.mode not in FOLLOWING:
+            # Kept until its time came, a reference of the far future would then be followed.
+            self.stream.drop_future(now)
         if self.mode is Mode.FAULT:
             self._act_safely(now)
         elif self.mode is not Mode.UNCONFIGURED:
@@ -253,7 +257,7 @@ class RobotController:
 
         A missing reference brakes at once; the mode changes only when it stays missing.
         """
-        if self.mode not in (Mode.READY, Mode.RUN):
+        if self.mode not in FOLLOWING:
             return None
         timeout = self.spec.safety.command_timeout
         reference = self.stream.sample(self._on_grid(now))

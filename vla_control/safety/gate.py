@@ -46,7 +46,7 @@ class Gate:
         self._motion = Motion(*np.zeros((3, len(spec.joints))))
         self._state: Reference | None = None
         self._scale = 1.0
-        self._speed = spec.velocity
+        self._speed = self._limits.velocity
         self._speeds = np.empty((2, len(spec.joints)))
         self._lower, self._upper = spec.lower, spec.upper
         self._outside = False
@@ -107,7 +107,8 @@ class Gate:
             raise ConfigError(f'velocity_scale {scale} must be in (0, 1]')
         if scale != self._scale:
             self._scale = scale
-            self._speed = self._limits.velocity * scale
+            whole = self._limits.velocity
+            self._speed = whole * scale if scale < 1.0 else whole
 
     def reset(self, q: Floats, stamp: float = 0.0) -> None:
         """

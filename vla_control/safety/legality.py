@@ -84,6 +84,7 @@ class Legality:
         self._inverse_jerk = 1.0 / limits.jerk
         self._half_inverse_acceleration = 0.5 / limits.acceleration
         self._half_ramp = 0.5 * limits.acceleration / limits.jerk
+        self._step = limits.dt * (1.0 + DIFFERENCE_SLACK)  # [s] a tick, for differences
         self._floor = limits.lower - POSITION_SLACK
         self._ceiling = limits.upper + POSITION_SLACK
 
@@ -92,12 +93,15 @@ class Legality:
         Accept quickly most of what is legal, and nothing that is not.
 
         :param x: (8, n) candidate, sent positions, last velocity and acceleration.
-        :param speed: (n,) [rad/s] the velocity limit in force.
+        :param speed: (n,) [rad/s] the velocity limit in force; that of the limits themselves is
+            given as their very array.
         """
         rows = self._rows
         np.matmul(self._matrix, x, out=rows)
         np.abs(rows, out=rows)
         if not np.less_equal(rows, self._bounds, out=self._within).all():
+            return False
+        if speed is not self.limits.velocity and (rows[0] > speed * self._step).any():
             return False
         v, a = rows[8], rows[9]  # already absolute
         peak = v + a * a * self._half_inverse_jerk
@@ -123,8 +127,9 @@ class Legality:
         :return: (c, n) bool.
         """
         limits = self.limits
-        ok = np.abs(self._matrix @ x) <= self._bounds
-        legal = ok[:, :_LOOKAHEAD].all(axis=1)
+        rows = np.abs(self._matrix @ x)
+        ok = rows <= self._bounds
+        legal = ok[:, :_LOOKAHEAD].all(axis=1) & (rows[:, 0] <= speed * self._step)
         q, v, a = x[:, 0], x[:, 1], x[:, 2]
         way = None
         if stays is None:

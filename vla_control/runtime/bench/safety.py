@@ -143,6 +143,12 @@ def _report(config: SafetyBench, results: list[PartResult], seconds: float) -> d
         'processes': config.processes,
         'invariants': rows,
         'broken': [row['id'] for row in rows if row['holds'] is False],
+        # To look at one alone: run_part(config, part).
+        'broken_parts': {
+            part: broken
+            for part, o in enumerate(outcomes, start=-1)
+            if (broken := o.ledger.broken())
+        },
         'holds': all(row['holds'] is not False for row in rows),
         'families': {k: {'offered': v, 'accepted': accepted[k]} for k, v in offered.items()},
         'troubles': dict(_sum(o.troubles for o in outcomes)),

@@ -96,7 +96,10 @@ class Siege:
         late = float(rng.uniform(0.0, self._jitter)) if self._jitter else 0.0
         told = rig.tick(rogue, late)
         if rogue is not None and self.rogue.wrong:
-            self.outcome.ledger.count(self.rogue.wrong, stream.rejected == rejected)
+            kept = stream.rejected == rejected
+            if self.rogue.wrong == 'future_references':
+                kept &= stream.last_stamp == rogue.stamp  # a reset in this tick forgets all
+            self.outcome.ledger.count(self.rogue.wrong, kept)
         self.judge.note(told, late, asked, seam=seam)
         self.outcome.modes[rig.mode.value] += 1
         self._remember()
