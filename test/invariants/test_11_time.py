@@ -10,7 +10,7 @@ by more than 100 ms ends in a hold that only a resume ends.
 
 import time
 
-from benches import Bench, steady_chunk
+from benches import at_rest, Bench, steady_chunk
 from motions import middle
 import numpy as np
 import pytest
@@ -189,6 +189,19 @@ def test_commands_of_a_time_to_come_do_not_move_it(robot):
         bench.controller.tick(bench.now)
     assert bench.mode is Mode.READY
     assert np.array_equal(bench.sent, bench.home)
+
+
+def test_a_command_for_later_is_not_kept_until_its_time(robot):
+    bench = Bench(robot)
+    bench.activate()
+    later = 250  # ticks
+    there = np.where(robot.gripper, bench.home, 0.5 * (bench.home + robot.upper))
+    bench.controller.put(at_rest(bench.now + later * robot.dt, there))
+    bench.tick(later - 5)
+    bench.controller.request(Event.RESUME)
+    rows = bench.tick(20)
+    assert bench.mode is Mode.READY
+    assert (rows == bench.home).all()
 
 
 def test_a_system_clock_that_is_set_is_noticed_from_100_ms_on():

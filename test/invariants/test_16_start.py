@@ -81,3 +81,23 @@ def test_speed_is_capped_while_the_authority_ramps_up(robot):
     assert joined
     times = np.arange(len(log)) * robot.dt
     assert worst_ratios(times, np.array(log), robot, from_rest=True).kept()
+
+
+def test_the_cap_is_kept_between_two_samples_too(robot):
+    """Legal by all else, a sample may lie a little ahead of where its speed would bring it."""
+    swing, gate, peak = Swing(robot, 0.5), Gate(robot), 1000
+    speed = swing.w * swing.amplitude
+    joint = int(np.argmax(speed / robot.velocity))
+    cap = speed[joint] / robot.velocity[joint]
+    gate.reset(swing.at(-peak * robot.dt).q)
+    for k in range(1 - peak, 0):
+        if k == -10:
+            gate.velocity_scale = cap
+        asked = swing.at(k * robot.dt)
+        assert (gate.step(asked) is asked) or k < -10
+    before, fastest = gate.state.q[joint], swing.at(0.0)
+    q = fastest.q.copy()
+    q[joint] += 0.12 * robot.jerk[joint] * robot.dt**3
+    assert (q[joint] - before) > (1 + 1e-5) * speed[joint] * robot.dt
+    sent = gate.step(reference(q, fastest.v, fastest.a))
+    assert (sent.q[joint] - before) <= (1 + 1e-6) * speed[joint] * robot.dt
