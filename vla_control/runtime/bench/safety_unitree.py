@@ -16,6 +16,7 @@ from vla_control.runtime.bench.unitree_wrapped import WrappedBus
 
 _MOTOR = 28  # [bytes] of one motor's command
 _BODY, _HAND = 8, 12  # [bytes] before the q of motor 0, header included
+FARTHEST = 1.2  # times tracking_stop a joint may be found beyond its stop
 _FIELDS = ('q', 'v', 'tau', 'kp', 'kd')  # float32, in this order
 
 
@@ -59,9 +60,10 @@ class UnitreeWire:
         self.most_damping = np.maximum(spec.kd, damping)
         self._ticks: list[Floats] = []  # (5, n) each
         self._hash = hashlib.sha256()
-        stops = [max(abs(j.lower), abs(j.upper)) for j in spec.joints]
+        # A joint found beyond its stop is held there, and float32 is coarser the larger a number.
+        stops = np.array([max(abs(j.lower), abs(j.upper)) for j in spec.joints])
         self.half_code = Sent(
-            q=_half(np.array(stops)),
+            q=_half(stops + FARTHEST * spec.safety.tracking_stop),
             v=_half(spec.velocity),
             kp=_half(spec.kp),
             kd=_half(self.most_damping),
