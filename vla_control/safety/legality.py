@@ -6,7 +6,7 @@ When one more sample may be sent: the limits hold now, and on a stop from it.
 Limits are judged on backward differences of the sent positions, so the test runs on them and
 not on what a reference says of itself. With three sent positions behind it a sample is legal if
 
-* its own first, second and third differences keep the limits;
+* its own first, second and third differences keep the limits, the first that in force;
 * so do those of any jerk-limited continuation: over one tick that adds at most ``j dt^3 / 6``
   to the position, over two at most ``5/6 j dt^3`` to the third difference;
 * its velocity and acceleration are reachable from the last sample at bounded jerk: no further

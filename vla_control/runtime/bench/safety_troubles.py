@@ -9,6 +9,7 @@ import numpy as np
 
 from vla_control.core.messages import Floats, MotorStatus, Reference, RobotState
 from vla_control.runtime.bench.safety_rig import Rig
+from vla_control.runtime.bench.safety_wire import ASTRAY
 from vla_control.safety.supervisor import Event
 
 FAULTY = tuple(s for s in MotorStatus if not s.healthy and s is not MotorStatus.SILENT)
@@ -98,7 +99,7 @@ class Troubles:
         if trouble is Trouble.NAN:
             return replace(state, q=_put(state.q, joint, np.nan))
         if trouble is Trouble.ASTRAY:
-            far = 1.2 * self._rig.spec.safety.tracking_stop
+            far = ASTRAY * self._rig.spec.safety.tracking_stop
             return replace(state, q=_put(state.q, joint, state.q[joint] + far))
         state = replace(
             state,

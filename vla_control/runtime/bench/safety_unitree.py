@@ -11,12 +11,11 @@ from vla_control.buses.unitree import ARM_COMMAND, ARM_WEIGHT_SLOT, hand_command
 from vla_control.buses.unitree_bus import UnitreeBus
 from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
-from vla_control.runtime.bench.safety_wire import Sent
+from vla_control.runtime.bench.safety_wire import ASTRAY, Sent
 from vla_control.runtime.bench.unitree_wrapped import WrappedBus
 
 _MOTOR = 28  # [bytes] of one motor's command
 _BODY, _HAND = 8, 12  # [bytes] before the q of motor 0, header included
-FARTHEST = 1.2  # times tracking_stop a joint may be found beyond its stop
 _FIELDS = ('q', 'v', 'tau', 'kp', 'kd')  # float32, in this order
 
 
@@ -63,7 +62,7 @@ class UnitreeWire:
         # A joint found beyond its stop is held there, and float32 is coarser the larger a number.
         stops = np.array([max(abs(j.lower), abs(j.upper)) for j in spec.joints])
         self.half_code = Sent(
-            q=_half(stops + FARTHEST * spec.safety.tracking_stop),
+            q=_half(stops + ASTRAY * spec.safety.tracking_stop),
             v=_half(spec.velocity),
             kp=_half(spec.kp),
             kd=_half(self.most_damping),

@@ -21,6 +21,7 @@ from vla_control.core.messages import Floats
 from vla_control.core.spec import RobotSpec
 from vla_control.robots.damiao_motors import motors_of
 
+ASTRAY = 1.2  # times tracking_stop: as far beyond its stop a joint may be found, and held
 _SPECIAL = frozenset((ENABLE, DISABLE, SET_ZERO, CLEAR_ERROR))
 
 
