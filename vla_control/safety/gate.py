@@ -253,7 +253,7 @@ class Gate:
         )
 
     def _bound(self, lower: Floats, upper: Floats) -> None:
-        """Set the position limits in force: where none is wider, the very arrays of the soft ones."""
+        """Set the position limits in force; where none is wider, the soft ones themselves."""
         limits = self._limits
         self._outside = bool((lower < limits.lower).any() or (upper > limits.upper).any())
         self._lower, self._upper = (
